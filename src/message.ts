@@ -1,0 +1,484 @@
+/**
+ * JSON-RPC 2.0 messages as OpenSIPS puts them on the wire, and back.
+ *
+ * A message is a head, which holds the id, and a body, which all subscribers
+ * of one dialect and method have in common:
+ *
+ *     {"id":null   ,"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{…}}
+ *
+ * @module
+ */
+
+import { ParamsError, quote, type ServerError } from "./errors.ts";
+import type { EventSocket } from "./socket.ts";
+
+/** A value that JSON carries unchanged. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | JsonValue[]
+  | { [name: string]: JsonValue };
+
+/** A JSON object. */
+export type JsonObject = { [name: string]: JsonValue };
+
+/**
+ * The parameters of an event: named (a plain object, or {@linkcode NamedParams}
+ * where order or repeated names matter) or unnamed (an array).
+ *
+ * Any plain object is accepted; that its values are {@linkcode JsonValue}s is
+ * checked when the event is raised.
+ */
+export type EventParams =
+  | { readonly [name: string]: unknown }
+  | readonly unknown[]
+  | NamedParams;
+
+/**
+ * Named parameters in the order given, as OpenSIPS has them: a name may come
+ * twice, names that look like integers stay where they are (a plain object
+ * puts them first), and `__proto__` is a name like any other.
+ *
+ * @example
+ * ```ts
+ * import { NamedParams } from "./message.ts";
+ *
+ * new NamedParams([["contact", "sip:a@192.0.2.1"], ["contact", "sip:a@192.0.2.2"]]);
+ * ```
+ */
+export class NamedParams implements Iterable<readonly [string, unknown]> {
+  readonly #pairs: readonly (readonly [string, unknown])[];
+
+  /**
+   * Constructs params from pairs of name and value: an array, a `Map`, a
+   * `URLSearchParams`, or any other iterable. Values are not copied.
+   *
+   * @throws {ParamsError} if a name is not a string.
+   */
+  constructor(pairs: Iterable<readonly [string, unknown]>) {
+    this.#pairs = Array.from(pairs, (pair, i) => {
+      if (!Array.isArray(pair) || typeof pair[0] !== "string") {
+        throw new ParamsError(
+          `pairs[${i}]`,
+          "expected a pair of a name, which is a string, and a value",
+        );
+      }
+      return [pair[0], pair[1]] as const;
+    });
+  }
+
+  /** Iterates over the pairs in order. */
+  [Symbol.iterator](): Iterator<readonly [string, unknown]> {
+    return this.#pairs[Symbol.iterator]();
+  }
+}
+
+/**
+ * How deep params may be nested. cJSON, which OpenSIPS and many receivers
+ * read with, refuses more (`CJSON_NESTING_LIMIT`).
+ */
+export const MAX_DEPTH = 1000;
+
+/**
+ * How long the params of one event may be, in UTF-16 code units. No queue
+ * takes more by default, and a value that never ends is refused in time.
+ */
+export const MAX_PARAMS_LENGTH = 16 * 1024 * 1024;
+
+/** The largest id: receivers keep ids in 32-bit integers. */
+export const MAX_ID = 0x7fffffff;
+
+/** Options of {@linkcode buildMessage}. */
+export interface BuildMessageOptions {
+  /**
+   * The id of a request, an integer from 1 to 2147483647. Absent, the message
+   * is a notification.
+   */
+  id?: number;
+  /**
+   * The name under which the event's name goes out as the first parameter; of
+   * unnamed parameters it becomes the first. OpenSIPS: `event_param`.
+   */
+  eventParam?: string;
+}
+
+/**
+ * Builds the message that tells of `event`, byte for byte as OpenSIPS builds
+ * it for a subscriber at `socket`.
+ *
+ * To `tcp:` sockets, OpenSIPS sends named parameters only: unnamed ones and
+ * an event param beside them are left out, as is `params` when there are none.
+ *
+ * @example
+ * ```ts
+ * import { buildMessage } from "./message.ts";
+ * import { parseSocket } from "./socket.ts";
+ *
+ * buildMessage(parseSocket("jsonrpc:127.0.0.1:8080"), "E_PIKE_BLOCKED", {
+ *   ip: "192.168.2.11",
+ * });
+ * // {"id":null,"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}
+ * ```
+ *
+ * @throws {ParamsError} if `params` hold what JSON cannot carry unchanged, or
+ * a name equal to `eventParam`; the error names the path.
+ * @throws {TypeError} if `event` is not a non-empty string.
+ * @throws {RangeError} if `id` is out of range.
+ */
+export function buildMessage(
+  socket: Pick<EventSocket, "protocol" | "method">,
+  event: string,
+  params: EventParams = {},
+  options: BuildMessageOptions = {},
+): string {
+  const { id, eventParam } = options;
+  if (id !== undefined && !isOurId(id)) {
+    throw new RangeError(
+      `Cannot use id ${id}: expected an integer from 1 to ${MAX_ID}`,
+    );
+  }
+  const body = buildBody(socket, event, params, eventParam);
+  return id === undefined
+    ? notificationOf(socket.protocol, body)
+    : requestOf(id, body);
+}
+
+/** Whether `id` is one that a request of ours can have. */
+export function isOurId(id: unknown): id is number {
+  return Number.isInteger(id) && (id as number) >= 1 &&
+    (id as number) <= MAX_ID;
+}
+
+/** Builds what follows the head: see {@linkcode buildMessage}. */
+export function buildBody(
+  socket: Pick<EventSocket, "protocol" | "method">,
+  event: string,
+  params: EventParams,
+  eventParam?: string,
+): string {
+  if (typeof event !== "string" || event === "") {
+    throw new TypeError(
+      `Cannot raise event ${quote(String(event))}: expected a non-empty string`,
+    );
+  }
+  const method = JSON.stringify(socket.method || event);
+  const encoded = encodeParams(params, socket.protocol, event, eventParam);
+  return `,"jsonrpc":"2.0","method":${method}` +
+    (encoded === "" ? "}" : `,"params":${encoded}}`);
+}
+
+/** The notification that has this body. */
+export function notificationOf(
+  protocol: EventSocket["protocol"],
+  body: string,
+): string {
+  return protocol === "jsonrpc" ? `{"id":null${body}` : `{${body.slice(1)}`;
+}
+
+/** The request that has this id and body. */
+export function requestOf(id: number, body: string): string {
+  return `{"id":${id}${body}`;
+}
+
+/** The response that carries a result; `id` is JSON already. */
+export function resultOf(id: RequestId, result: unknown): string {
+  return `{"id":${JSON.stringify(id)},"jsonrpc":"2.0","result":${
+    encodeJson(result, "result")
+  }}`;
+}
+
+/** The response that carries an error. */
+export function errorOf(id: RequestId, error: ServerError): string {
+  const data = error.data === undefined
+    ? ""
+    : `,"data":${encodeJson(error.data, "data")}`;
+  return `{"id":${
+    JSON.stringify(id)
+  },"jsonrpc":"2.0","error":{"code":${error.code},"message":${
+    JSON.stringify(error.message)
+  }${data}}}`;
+}
+
+function encodeParams(
+  params: EventParams,
+  protocol: EventSocket["protocol"],
+  event: string,
+  eventParam: string | undefined,
+): string {
+  const encoder = new Encoder("params", eventParam);
+  const encoded = encoder.encodeParams(params);
+  const isEmpty = encoded.length === 2;
+  if (protocol === "tcp" && (isEmpty || encoded[0] === "[")) return "";
+  if (eventParam === undefined) return isEmpty ? "{}" : encoded;
+  const name = JSON.stringify(event);
+  if (isEmpty) return `{${JSON.stringify(eventParam)}:${name}}`;
+  return encoded[0] === "["
+    ? `[${name},${encoded.slice(1)}`
+    : `{${JSON.stringify(eventParam)}:${name},${encoded.slice(1)}`;
+}
+
+/**
+ * JSON text of `value`, which is called `name` in errors.
+ *
+ * @throws {ParamsError} if JSON cannot carry it unchanged.
+ */
+export function encodeJson(value: unknown, name: string): string {
+  return new Encoder(name).encodeRoot(value);
+}
+
+/**
+ * A `JSON.stringify` that refuses what that one drops, turns to null or
+ * replaces, calls no `toJSON`, and says where in the value it stood. Every
+ * property is read once.
+ */
+class Encoder {
+  readonly #reserved: string | undefined;
+  readonly #path: (string | number)[];
+  readonly #ancestors: object[] = [];
+  #length = 0;
+
+  constructor(name: string, reserved?: string) {
+    this.#path = [name];
+    this.#reserved = reserved;
+  }
+
+  encodeRoot(value: unknown): string {
+    return this.#guard(() => this.#encode(value));
+  }
+
+  encodeParams(params: unknown): string {
+    return this.#guard(() => {
+      if (params instanceof NamedParams) return this.#encodePairs(params);
+      if (typeof params !== "object" || params === null) {
+        throw this.#refuse(
+          `it is ${
+            describe(params)
+          }, expected a plain object, an array or NamedParams`,
+        );
+      }
+      if (
+        this.#reserved !== undefined && Object.hasOwn(params, this.#reserved) &&
+        !Array.isArray(params)
+      ) {
+        throw this.#refuseReserved();
+      }
+      return this.#encode(params);
+    });
+  }
+
+  /** Turns whatever a getter or a Proxy throws into an error with the path. */
+  #guard(encode: () => string): string {
+    try {
+      return encode();
+    } catch (cause) {
+      if (cause instanceof ParamsError) throw cause;
+      throw new ParamsError(this.#pathText(), "reading it failed", { cause });
+    }
+  }
+
+  #encode(value: unknown): string {
+    switch (typeof value) {
+      case "string":
+        return this.#measure(JSON.stringify(value));
+      case "number":
+        if (!Number.isFinite(value)) break;
+        return this.#measure(String(value === 0 ? 0 : value));
+      case "boolean":
+        return this.#measure(String(value));
+      case "object":
+        if (value === null) return this.#measure("null");
+        return this.#encodeObject(value);
+    }
+    throw this.#refuse(`it is ${describe(value)}, which is not a JSON value`);
+  }
+
+  #encodeObject(value: object): string {
+    if (this.#ancestors.length >= MAX_DEPTH) throw this.#refuseDepth(value);
+    this.#ancestors.push(value);
+    const text = Array.isArray(value)
+      ? this.#encodeArray(value)
+      : this.#encodeMembers(value);
+    this.#ancestors.pop();
+    return text;
+  }
+
+  #encodeArray(values: unknown[]): string {
+    let text = "[";
+    const { length } = values;
+    for (let i = 0; i < length; i++) {
+      this.#path.push(i);
+      text += (i === 0 ? "" : ",") + this.#encode(values[i]);
+      this.#path.pop();
+    }
+    return text + "]";
+  }
+
+  #encodeMembers(object: object): string {
+    if (!isPlain(object)) {
+      throw this.#refuse(
+        `it is ${
+          describe(object)
+        }, expected a plain object, an array or a scalar`,
+      );
+    }
+    let text = "{";
+    for (const key of Reflect.ownKeys(object)) {
+      this.#path.push(typeof key === "symbol" ? `[${String(key)}]` : key);
+      if (Reflect.getOwnPropertyDescriptor(object, key)?.enumerable) {
+        if (typeof key === "symbol") {
+          throw this.#refuse("its name is a symbol, expected a string");
+        }
+        text += (text === "{" ? "" : ",") +
+          this.#encodeMember(key, Reflect.get(object, key));
+      }
+      this.#path.pop();
+    }
+    return text + "}";
+  }
+
+  #encodePairs(params: NamedParams): string {
+    let text = "{";
+    for (const [name, value] of params) {
+      if (name === this.#reserved) throw this.#refuseReserved();
+      this.#path.push(name);
+      text += (text === "{" ? "" : ",") + this.#encodeMember(name, value);
+      this.#path.pop();
+    }
+    return text + "}";
+  }
+
+  #encodeMember(name: string, value: unknown): string {
+    return `${this.#measure(JSON.stringify(name))}:${this.#encode(value)}`;
+  }
+
+  #measure(text: string): string {
+    this.#length += text.length + 1;
+    if (this.#length > MAX_PARAMS_LENGTH) {
+      throw this.#refuse(
+        `up to here the params are longer than ${MAX_PARAMS_LENGTH} characters`,
+      );
+    }
+    return text;
+  }
+
+  #refuse(problem: string): ParamsError {
+    return new ParamsError(this.#pathText(), problem);
+  }
+
+  #refuseReserved(): ParamsError {
+    this.#path.push(this.#reserved!);
+    return this.#refuse(
+      "the event param has that name and carries the event's name",
+    );
+  }
+
+  #refuseDepth(value: object): ParamsError {
+    const trail = [...this.#ancestors, value];
+    const end = trail.findIndex((object, i) => trail.indexOf(object) < i);
+    if (end !== -1) this.#path.length = end + 1;
+    return this.#refuse(
+      end !== -1
+        ? "it is a cycle, which JSON cannot carry"
+        : `it is nested deeper than ${MAX_DEPTH} levels`,
+    );
+  }
+
+  #pathText(): string {
+    return this.#path.slice(0, 20).map((key, i) => {
+      if (i === 0) return key;
+      if (typeof key === "number") return `[${key}]`;
+      if (/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)) {
+        return `.${key.slice(0, 100)}`;
+      }
+      return key.startsWith("[Symbol(") ? key : `[${quote(key)}]`;
+    }).join("") + (this.#path.length > 20 ? "…" : "");
+  }
+}
+
+/** An object literal, a parsed JSON object, or one without a prototype. */
+function isPlain(object: object): boolean {
+  const prototype = Object.getPrototypeOf(object);
+  // The second test lets objects of another realm pass.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function describe(value: unknown): string {
+  switch (typeof value) {
+    case "function":
+      return "a function";
+    case "object":
+      if (value === null) return "null";
+      return `a ${
+        Object.getPrototypeOf(value)?.constructor?.name || "special"
+      } object`;
+    case "string":
+      return "a string";
+    case "bigint":
+      return "a bigint";
+    default:
+      return String(value); // undefined, NaN, Infinity, Symbol(x), true
+  }
+}
+
+/** The id of a request; JSON-RPC 2.0 allows all of these. */
+export type RequestId = string | number | null;
+
+/** What a message is, as the receiver of events sees it. */
+export type IncomingMessage =
+  | { kind: "notification"; method: string; params: JsonObject | JsonValue[] }
+  | {
+    kind: "request";
+    id: RequestId;
+    method: string;
+    params: JsonObject | JsonValue[];
+  }
+  | { kind: "invalid"; id: RequestId; reason: string };
+
+/**
+ * Reads a parsed JSON value as a notification or a request, by the rules of
+ * JSON-RPC 2.0. As OpenSIPS marks a notification with `"id":null`, that counts
+ * as none too. Absent params are `{}`.
+ *
+ * @example
+ * ```ts
+ * import { readMessage } from "./message.ts";
+ *
+ * readMessage({ id: null, jsonrpc: "2.0", method: "E_X" });
+ * // { kind: "notification", method: "E_X", params: {} }
+ * ```
+ */
+export function readMessage(value: unknown): IncomingMessage {
+  if (!isObject(value)) return invalid(null, "it is not an object");
+  const { id = null, jsonrpc, method, params = {} } = value;
+  if (!isRequestId(id)) {
+    return invalid(null, "its id is not a string, a safe number or null");
+  }
+  if (jsonrpc !== "2.0") return invalid(id, `its "jsonrpc" is not "2.0"`);
+  if (typeof method !== "string") {
+    return invalid(id, `its "method" is not a string`);
+  }
+  if (!isObject(params) && !Array.isArray(params)) {
+    return invalid(id, `its "params" are neither an object nor an array`);
+  }
+  return id === null
+    ? { kind: "notification", method, params }
+    : { kind: "request", id, method, params };
+}
+
+function invalid(id: RequestId, reason: string): IncomingMessage {
+  return { kind: "invalid", id, reason };
+}
+
+/** Whether a parsed JSON value is an object. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A number that JavaScript cannot hold exactly could not be sent back. */
+function isRequestId(id: unknown): id is RequestId {
+  return id === null || typeof id === "string" ||
+    typeof id === "number" && Number.isFinite(id) &&
+      Math.abs(id) <= Number.MAX_SAFE_INTEGER;
+}
