@@ -1,0 +1,79 @@
+/**
+ * Events for application servers, as OpenSIPS sends them: JSON-RPC 2.0
+ * straight over TCP, with no HTTP and nothing between two messages.
+ *
+ * {@linkcode EventClient} raises events to one destination.
+ * {@linkcode serveEvents} is the receiving end. Beneath them, and free of I/O:
+ * {@linkcode parseSocket}, {@linkcode buildMessage}, {@linkcode JsonStream} and
+ * {@linkcode correlate}.
+ *
+ * @example
+ * ```ts
+ * import { EventClient, serveEvents } from "./mod.ts";
+ *
+ * await using server = serveEvents({ port: 0 }, {
+ *   block_ip: ({ params }) => ({ blocked: params }),
+ * });
+ *
+ * await using client = new EventClient(`${server.socket}/block_ip`, {
+ *   syncMode: true,
+ *   timeoutMs: 200,
+ * });
+ * await client.raise("E_PIKE_BLOCKED", { ip: "192.168.2.11" });
+ * // { blocked: { ip: "192.168.2.11" } }
+ * ```
+ *
+ * @module
+ */
+
+export {
+  EventClient,
+  type EventClientEventMap,
+  type EventClientOptions,
+  type EventClientStats,
+  type FailedCounts,
+  type RaiseOptions,
+} from "./src/client.ts";
+export {
+  type EventServer,
+  serveEvents,
+  type ServeEventsOptions,
+} from "./src/listener.ts";
+export type { Address, EventHandler, ReceivedEvent } from "./src/answer.ts";
+export {
+  type Connect,
+  connectDeno,
+  type Connection,
+  type ConnectOptions,
+} from "./src/transport.ts";
+export { correlate, type Outcome } from "./src/correlation.ts";
+export {
+  buildMessage,
+  type BuildMessageOptions,
+  type EventParams,
+  type IncomingMessage,
+  type JsonObject,
+  type JsonValue,
+  NamedParams,
+  readMessage,
+  type RequestId,
+} from "./src/message.ts";
+export { JsonStream, type JsonStreamOptions } from "./src/json_stream.ts";
+export {
+  type EventSocket,
+  formatSocket,
+  isSameSocket,
+  parseSocket,
+} from "./src/socket.ts";
+export {
+  ConnectError,
+  ConnectionClosedError,
+  DeliveryError,
+  type DeliveryErrorOptions,
+  DeliveryTimeoutError,
+  ParamsError,
+  ProtocolError,
+  QueueFullError,
+  ServerError,
+  SocketSyntaxError,
+} from "./src/errors.ts";

@@ -1,0 +1,134 @@
+/**
+ * What a server answers to a message, by the rules of JSON-RPC 2.0.
+ *
+ * @module
+ */
+
+import { ServerError } from "./errors.ts";
+import {
+  errorOf,
+  type JsonObject,
+  type JsonValue,
+  readMessage,
+  type RequestId,
+  resultOf,
+} from "./message.ts";
+
+/** A host and a port. */
+export interface Address {
+  /** An IPv4 address, or an IPv6 address without brackets. */
+  host: string;
+  /** 1 to 65535. */
+  port: number;
+}
+
+/** An event as a handler gets it. */
+export interface ReceivedEvent {
+  /** The method: the event's name, unless the subscriber's socket has one. */
+  method: string;
+  /** The parameters; `{}` if the message has none. */
+  params: JsonObject | JsonValue[];
+  /** The id of a request; null for a notification, which gets no answer. */
+  id: RequestId;
+  /** Who sent it. */
+  peer: Address;
+}
+
+/**
+ * Handles an event. What it returns, or what its promise resolves to, answers
+ * a request; `undefined` counts as null. A {@linkcode ServerError} that it
+ * throws answers with that error; anything else answers `-32603` and is given
+ * to `onError`. Events of one connection are started in the order in which
+ * they came, without waiting for the handlers of those before.
+ */
+export type EventHandler = (event: ReceivedEvent) => unknown;
+
+/** What is to be sent back: nothing, a JSON text, or one of them later. */
+export type Answer = string | undefined | Promise<string | undefined>;
+
+/** Answers a message from `peer`. */
+export type Answerer = (message: JsonValue, peer: Address) => Answer;
+
+/**
+ * Turns a handler, or an object of one for each method, into a function from a
+ * parsed message, or a batch of them, to the answer. That neither throws nor
+ * rejects, unless `onError` does; an answer that is known at once is no promise.
+ */
+export function answererOf(
+  handlers: EventHandler | Record<string, EventHandler>,
+  onError: (error: unknown) => void,
+): Answerer {
+  const handler = typeof handlers === "function"
+    ? handlers
+    : byMethod(handlers);
+  return function answer(message, peer) {
+    if (!Array.isArray(message)) return answerOne(message, peer);
+    if (message.length === 0) {
+      return errorOf(null, invalidRequest("the batch is empty"));
+    }
+    const answers = message.map((member) => answerOne(member, peer));
+    return answers.some((a) => a instanceof Promise)
+      ? Promise.all(answers).then(toBatch)
+      : toBatch(answers as (string | undefined)[]);
+  };
+
+  function answerOne(value: JsonValue, peer: Address): Answer {
+    const message = readMessage(value);
+    if (message.kind === "invalid") {
+      return errorOf(message.id, invalidRequest(message.reason));
+    }
+    const { kind, method, params } = message;
+    const id = kind === "request" ? message.id : null;
+    try {
+      const result = handler({ method, params, id, peer });
+      return isThenable(result)
+        ? Promise.resolve(result)
+          .then((r) => succeed(id, r)).catch((e) => fail(id, e))
+        : succeed(id, result);
+    } catch (error) {
+      return fail(id, error);
+    }
+  }
+
+  function succeed(id: RequestId, result: unknown): string | undefined {
+    return id === null ? undefined : resultOf(id, result ?? null);
+  }
+
+  function fail(id: RequestId, error: unknown): string | undefined {
+    if (error instanceof ServerError && Number.isInteger(error.code)) {
+      if (id === null) return undefined;
+      try {
+        return errorOf(id, error);
+      } catch (dataError) {
+        error = dataError; // JSON cannot carry its data
+      }
+    }
+    onError(error);
+    return id === null
+      ? undefined
+      : errorOf(id, new ServerError(-32603, "Internal error"));
+  }
+}
+
+/** A handler that looks up one for the method. */
+function byMethod(handlers: Record<string, EventHandler>): EventHandler {
+  return (event) => {
+    if (!Object.hasOwn(handlers, event.method)) {
+      throw new ServerError(-32601, "Method not found", event.method);
+    }
+    return handlers[event.method](event);
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null)?.then === "function";
+}
+
+function toBatch(answers: (string | undefined)[]): string | undefined {
+  const texts = answers.filter((a) => a !== undefined);
+  return texts.length === 0 ? undefined : `[${texts.join(",")}]`;
+}
+
+function invalidRequest(reason: string): ServerError {
+  return new ServerError(-32600, "Invalid Request", reason);
+}

@@ -1,0 +1,376 @@
+/**
+ * The receiving end: a server for events.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  type Answerer,
+  answererOf,
+  type EventHandler,
+} from "./answer.ts";
+import { ServerError } from "./errors.ts";
+import { JsonStream } from "./json_stream.ts";
+import { errorOf, type JsonValue } from "./message.ts";
+import { formatHost } from "./socket.ts";
+import { acceptedConnection, type Connection } from "./transport.ts";
+
+/** Options of {@linkcode serveEvents}. */
+export interface ServeEventsOptions {
+  /**
+   * The address to listen at. Whoever can reach it can send events: JSON-RPC
+   * over TCP knows no authentication.
+   *
+   * @default {"127.0.0.1"}
+   */
+  host?: string;
+  /**
+   * The port to listen at; 0 picks a free one.
+   *
+   * @default {8080}
+   */
+  port?: number;
+  /** Stops the server when aborted, as `shutdown` does. */
+  signal?: AbortSignal;
+  /**
+   * The largest message that is taken, in bytes. A larger one is answered with
+   * an error, and the connection is closed.
+   *
+   * @default {1048576}
+   */
+  maxMessageBytes?: number;
+  /**
+   * How many connections may be open. One more is told so and closed.
+   *
+   * @default {1000}
+   */
+  maxConnections?: number;
+  /** Called once the server listens. */
+  onListen?: (address: Address) => void;
+  /**
+   * Called with what a handler threw, and with failures to accept.
+   *
+   * @default {console.error}
+   */
+  onError?: (error: unknown) => void;
+}
+
+/** A running server for events. */
+export interface EventServer extends AsyncDisposable {
+  /** Where it listens. */
+  readonly address: Address;
+  /** The socket by which it is reached, such as `jsonrpc:127.0.0.1:8080`. */
+  readonly socket: string;
+  /** Resolves when the server has stopped. */
+  readonly finished: Promise<void>;
+  /**
+   * Stops the server: nothing more is accepted or read, handlers under way may
+   * end and their answers go out, for 5 seconds at most. Resolves when all
+   * connections are closed. Calling it again is fine.
+   */
+  shutdown(): Promise<void>;
+}
+
+const DEFAULT_PORT = 8080; // as in the examples of OpenSIPS
+const DEFAULT_MAX_CONNECTIONS = 1000;
+/** How many handlers may be under way for one connection; then it waits. */
+const MAX_UNDER_WAY = 1024;
+/** How many characters of answers may wait for one peer to read them. */
+const MAX_UNREAD = 1024 * 1024;
+/** How long answers under way may take to go out at a shutdown. */
+const SHUTDOWN_MS = 5000;
+/**
+ * How long a peer may go on sending after it was told that it cannot be read.
+ * To close at once would reset the connection, and take the error with it.
+ */
+const LINGER_MS = 1000;
+/** How long to wait when no connection can be accepted, as at EMFILE. */
+const ACCEPT_PAUSE_MS = 100;
+
+/**
+ * Serves events, in the manner of `Deno.serve`. Messages follow JSON-RPC 2.0:
+ * requests are answered, notifications (`"id":null` as OpenSIPS sends them, and
+ * no id alike) are not, and batches work. What cannot be read is answered with
+ * `-32700`, what is no request with `-32600`.
+ *
+ * The handler is a function for all methods, or an object with one for each
+ * method; then others are answered with `-32601`.
+ *
+ * Needs the permission to listen: `--allow-net=host:port`.
+ *
+ * @example
+ * ```ts
+ * import { serveEvents } from "./listener.ts";
+ *
+ * await using server = serveEvents({ port: 0 }, {
+ *   E_PIKE_BLOCKED: ({ params, peer }) => {
+ *     console.log(`${peer.host} says: block`, params);
+ *     return true;
+ *   },
+ * });
+ * server.socket; // "jsonrpc:127.0.0.1:…"
+ * ```
+ *
+ * @throws {RangeError} if an option is out of its range.
+ * @throws {Deno.errors.AddrInUse} if the address is in use.
+ * @throws {Deno.errors.NotCapable} if there is no permission to listen.
+ */
+export function serveEvents(
+  options: ServeEventsOptions,
+  handler: EventHandler | Record<string, EventHandler>,
+): EventServer {
+  const {
+    host = "127.0.0.1",
+    port = DEFAULT_PORT,
+    signal,
+    maxMessageBytes,
+    maxConnections = DEFAULT_MAX_CONNECTIONS,
+    onListen,
+    onError = console.error,
+  } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RangeError(
+      `Cannot listen at port ${port}: expected an integer from 0 to 65535`,
+    );
+  }
+  if (!Number.isSafeInteger(maxConnections) || maxConnections < 1) {
+    throw new RangeError(
+      `Cannot use maxConnections ${maxConnections}: expected a positive integer`,
+    );
+  }
+  new JsonStream({ maxMessageBytes }); // throws what is wrong with it
+
+  const listener = Deno.listen({ hostname: host, port });
+  const address = toAddress(listener.addr);
+  const answer = answererOf(handler, onError);
+  const sessions = new Set<Session>();
+  let stopping: Promise<void> | undefined;
+
+  async function accept(): Promise<void> {
+    while (stopping === undefined) {
+      let conn: Deno.Conn;
+      try {
+        conn = await listener.accept();
+      } catch (error) {
+        if (stopping !== undefined) return;
+        onError(error);
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+        continue;
+      }
+      const session = new Session(
+        acceptedConnection(conn),
+        toAddress(conn.remoteAddr),
+        answer,
+        new JsonStream({ maxMessageBytes }),
+      );
+      if (sessions.size >= maxConnections) {
+        session.refuse(new ServerError(-32000, "Too many connections"));
+        continue;
+      }
+      sessions.add(session);
+      session.run().finally(() => sessions.delete(session));
+    }
+  }
+
+  async function stop(): Promise<void> {
+    signal?.removeEventListener("abort", shutdown);
+    listener.close();
+    const timer = setTimeout(() => {
+      for (const session of sessions) session.close();
+    }, SHUTDOWN_MS);
+    await Promise.all([accepting, ...Array.from(sessions, (s) => s.stop())]);
+    clearTimeout(timer);
+  }
+
+  function shutdown(): Promise<void> {
+    return stopping ??= stop();
+  }
+
+  const accepting = accept();
+  const finished = Promise.withResolvers<void>();
+  accepting.then(() => stopping).then(finished.resolve, finished.reject);
+  signal?.addEventListener("abort", shutdown);
+  if (signal?.aborted) shutdown();
+  onListen?.(address);
+  return {
+    address,
+    socket: `jsonrpc:${formatHost(address.host)}:${address.port}`,
+    finished: finished.promise,
+    shutdown,
+    [Symbol.asyncDispose]: shutdown,
+  };
+}
+
+function toAddress(addr: Deno.Addr): Address {
+  const { hostname: host, port } = addr as Deno.NetAddr;
+  return { host, port };
+}
+
+/** One accepted connection. */
+class Session {
+  readonly #connection: Connection;
+  readonly #peer: Address;
+  readonly #answer: Answerer;
+  readonly #messages: JsonStream;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  /** Handlers that have not ended. */
+  #underWay = 0;
+  /** Answers that wait for the write under way. */
+  #unread = "";
+  #isWriting = false;
+  #isStopping = false;
+  /** Whether the peer takes no more answers. */
+  #isDeaf = false;
+  #isClosed = false;
+  #changed = Promise.withResolvers<void>();
+  #run: Promise<void> | undefined;
+
+  constructor(
+    connection: Connection,
+    peer: Address,
+    answer: Answerer,
+    messages: JsonStream,
+  ) {
+    this.#connection = connection;
+    this.#peer = peer;
+    this.#answer = answer;
+    this.#messages = messages;
+    this.#reader = connection.readable.getReader();
+    this.#writer = connection.writable.getWriter();
+    this.#writer.closed.catch(() => {}); // each write tells
+  }
+
+  /** Serves until the peer ends, or until it is stopped. Never rejects. */
+  run(): Promise<void> {
+    return this.#run ??= this.#serve();
+  }
+
+  /** Reads no more, lets what is under way end, and closes. */
+  stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#reader.cancel().catch(() => {});
+    return this.run();
+  }
+
+  /** Closes at once, whatever is under way. */
+  close(): void {
+    this.#isClosed = true;
+    this.#notify();
+    this.#connection.close();
+  }
+
+  /** Says why the peer is not served, and closes. */
+  async refuse(error: ServerError): Promise<void> {
+    this.#send(errorOf(null, error));
+    await this.#until(() => this.#isFlushed());
+    this.#connection.close();
+  }
+
+  async #serve(): Promise<void> {
+    try {
+      while (!this.#isStopping) {
+        const { value, done } = await this.#reader.read();
+        if (done) break;
+        this.#messages.push(value);
+        await this.#takeMessages();
+      }
+      if (!this.#isStopping) {
+        this.#messages.end();
+        await this.#takeMessages();
+      }
+    } catch (error) {
+      // Any other error says that the peer is gone, which is its right.
+      if (error instanceof Unreadable) await this.#linger(error);
+    }
+    await this.#until(() =>
+      this.#isClosed || (this.#underWay === 0 && this.#isFlushed())
+    );
+    this.#connection.close();
+  }
+
+  /** Handles what was read; throws an Unreadable at what is not JSON. */
+  async #takeMessages(): Promise<void> {
+    while (!this.#isStopping) {
+      let message: JsonValue;
+      try {
+        const text = this.#messages.next();
+        if (text === undefined) return;
+        message = JSON.parse(text);
+      } catch (cause) {
+        throw new Unreadable((cause as Error).message);
+      }
+      this.#handle(message);
+      if (!this.#mayGoOn()) await this.#until(() => this.#mayGoOn());
+    }
+  }
+
+  #handle(message: JsonValue): void {
+    const answer = this.#answer(message, this.#peer);
+    if (!(answer instanceof Promise)) return this.#send(answer);
+    this.#underWay++;
+    answer.then((text) => {
+      this.#underWay--;
+      this.#send(text);
+      this.#notify();
+    });
+  }
+
+  /** A peer that sends faster than it is served, or reads, has to wait. */
+  #mayGoOn(): boolean {
+    return this.#isClosed ||
+      (this.#underWay < MAX_UNDER_WAY && this.#unread.length < MAX_UNREAD);
+  }
+
+  #send(text: string | undefined): void {
+    if (text === undefined || this.#isDeaf) return;
+    this.#unread += text;
+    if (!this.#isWriting) this.#write();
+  }
+
+  async #write(): Promise<void> {
+    this.#isWriting = true;
+    try {
+      while (this.#unread !== "") {
+        const bytes = new TextEncoder().encode(this.#unread);
+        this.#unread = "";
+        await this.#writer.write(bytes);
+      }
+    } catch {
+      this.#isDeaf = true; // the peer is gone
+      this.#unread = "";
+    }
+    this.#isWriting = false;
+    this.#notify();
+  }
+
+  #isFlushed(): boolean {
+    return !this.#isWriting && this.#unread === "";
+  }
+
+  /** Says what was wrong, and reads on for a while so that it is heard. */
+  async #linger({ message }: Unreadable): Promise<void> {
+    this.#send(errorOf(null, new ServerError(-32700, "Parse error", message)));
+    const timer = setTimeout(() => this.stop(), LINGER_MS);
+    try {
+      while (!(await this.#reader.read()).done);
+    } catch {
+      // The peer is gone, so there is nobody to wait for.
+    }
+    clearTimeout(timer);
+  }
+
+  /** Waits until a change makes `condition` true. */
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.#changed.promise;
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+}
+
+/** What a peer sent is not JSON, so where it goes on cannot be known. */
+class Unreadable extends Error {}
