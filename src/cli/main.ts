@@ -1,0 +1,95 @@
+/** From arguments to a command, and from what became of it to an exit code. */
+
+import config from "../../deno.json" with { type: "json" };
+import { ParamsError, SocketSyntaxError } from "../../mod.ts";
+import { UsageError } from "./arguments.ts";
+import { listen } from "./listen.ts";
+import { nearest } from "./nearest.ts";
+import { Output, stderr } from "./output.ts";
+import { raise } from "./raise.ts";
+
+/** One command: `run` resolves to the exit code. */
+export interface Command {
+  summary: string;
+  help: string;
+  run(args: string[]): Promise<number>;
+}
+
+const COMMANDS: Record<string, Command> = { raise, listen };
+
+const HELP = `event-jsonrpc ${config.version}
+Raises events as OpenSIPS does: JSON-RPC 2.0 straight over TCP.
+
+Usage: event-jsonrpc <command> [arguments] [options]
+
+Commands:
+${
+  Object.entries(COMMANDS).map(([name, { summary }]) =>
+    `  ${name.padEnd(8)}  ${summary}`
+  ).join("\n")
+}
+
+Options:
+  -h, --help     print this, or the help of a command
+  -V, --version  print the version
+
+Examples, in two terminals:
+  event-jsonrpc listen 8080
+  event-jsonrpc raise jsonrpc:127.0.0.1:8080 E_PIKE_BLOCKED ip=192.168.2.11
+
+Exit codes:
+  0  delivered
+  1  not delivered
+  2  wrong use, nothing was sent
+  3  the server answered with an error
+  4  timed out
+`;
+
+/** Runs the command that `args` name; resolves to the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const command = Object.hasOwn(COMMANDS, name ?? "")
+    ? COMMANDS[name]
+    : undefined;
+  try {
+    if (command !== undefined) {
+      if (isHelp(rest)) return await print(command.help);
+      return await command.run(rest);
+    }
+    if (name === "--version" || name === "-V") {
+      return await print(`event-jsonrpc ${config.version}\n`);
+    }
+    if (isHelp(args)) return await print(HELP);
+    throw new UsageError(
+      name === undefined
+        ? "no command is given, expected " + Object.keys(COMMANDS).join(" or ")
+        : name.startsWith("-")
+        ? `unknown option ${name}`
+        : `unknown command ${JSON.stringify(name)}` +
+          nearest(name, Object.keys(COMMANDS)),
+    );
+  } catch (error) {
+    const isUsage = error instanceof UsageError ||
+      error instanceof SocketSyntaxError || error instanceof ParamsError;
+    if (!isUsage) throw error;
+    const of = command === undefined ? "" : ` ${name}`;
+    stderr.fail(error.message);
+    stderr.print(`Try "event-jsonrpc${of} --help".`);
+    await stderr.flush();
+    return 2;
+  }
+}
+
+/** Whether help is asked for, before a `--` that ends the options. */
+function isHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  const options = end === -1 ? args : args.slice(0, end);
+  return options.includes("--help") || options.includes("-h");
+}
+
+async function print(text: string): Promise<number> {
+  const stdout = new Output(Deno.stdout);
+  await stdout.print(text.trimEnd());
+  await stdout.flush();
+  return 0;
+}

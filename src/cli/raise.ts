@@ -1,0 +1,176 @@
+/** The command `raise`: one event to one socket. */
+
+import {
+  buildMessage,
+  ConnectError,
+  DeliveryError,
+  DeliveryTimeoutError,
+  EventClient,
+  parseSocket,
+  ServerError,
+} from "../../mod.ts";
+import { parseArguments, toInteger, UsageError } from "./arguments.ts";
+import type { Command } from "./main.ts";
+import { Output, printable, stderr } from "./output.ts";
+import { parseJsonParams, parseParams } from "./params.ts";
+
+const HELP = `Raises an event: sends it to a JSON-RPC server.
+
+Usage: event-jsonrpc raise <socket> <event> [param ...] [options]
+
+  <socket>  jsonrpc:host:port[/method], or tcp:host:port[/method] for the
+            messages of OpenSIPS 3.1 and later, which carry named params only
+  <event>   the event's name; it is the method, unless the socket has one
+  [param]   name=text or name:=json, or without names: text or :=json
+
+Options:
+  --params <json>       the params as one JSON object or array
+  --sync                send a request, and wait for the server to confirm it;
+                        its result is printed
+  --timeout <ms>        how long all may take (default 1000)
+  --event-param <name>  send the event's name too, as a param of this name
+  --dry-run             print the message and send nothing
+  --json                print what became of it as one JSON object
+  --quiet               print errors and the result only
+  -h, --help            print this
+
+Examples:
+  event-jsonrpc raise jsonrpc:127.0.0.1:8080 E_PIKE_BLOCKED ip=192.168.2.11
+  event-jsonrpc raise jsonrpc:127.0.0.1:8080/block_ip E_PIKE_BLOCKED \\
+      ip=192.168.2.11 --sync --timeout 200
+  event-jsonrpc raise jsonrpc:[::1]:8080 E_MY_EVENT :=3 :=5
+  event-jsonrpc raise jsonrpc:127.0.0.1:8080 E_X --params '{"n":[1,2]}' --dry-run
+`;
+
+/** See `HELP`. */
+export const raise: Command = {
+  summary: "send an event to a server",
+  help: HELP,
+  run,
+};
+
+async function run(args: string[]): Promise<number> {
+  const { positional, has, text } = parseArguments(args, {
+    boolean: ["sync", "dry-run", "json", "quiet"],
+    string: ["timeout", "event-param", "params"],
+  });
+  const [socket, event, ...words] = positional;
+  if (socket === undefined) {
+    throw new UsageError(
+      "no socket is given, expected jsonrpc:host:port[/method]",
+    );
+  }
+  if (event === undefined || event === "") {
+    throw new UsageError(
+      "no event is given, expected a name such as E_PIKE_BLOCKED",
+    );
+  }
+  const json = text("params");
+  if (json !== undefined && words.length > 0) {
+    throw new UsageError(
+      `both --params and param ${
+        JSON.stringify(words[0])
+      } are given, expected one of them`,
+    );
+  }
+  const params = json === undefined
+    ? parseParams(words)
+    : parseJsonParams(json);
+  const syncMode = has("sync");
+  const eventParam = text("event-param");
+  const timeoutMs = toInteger(text("timeout"), "--timeout", 1, 0x7fffffff);
+
+  const target = parseSocket(socket);
+  const id = syncMode ? 1 : undefined;
+  const message = buildMessage(target, event, params, { id, eventParam });
+  if (target.protocol === "tcp" && Array.isArray(params) && params.length > 0) {
+    stderr.print(
+      'warning: to a "tcp:" socket, params without names do not go out (as in OpenSIPS 3.1 and later)',
+    );
+  }
+  const stdout = new Output(Deno.stdout);
+  if (has("dry-run")) {
+    stdout.print(message);
+    await stdout.flush();
+    return 0;
+  }
+
+  const client = new EventClient(socket, { syncMode, timeoutMs, eventParam });
+  const start = performance.now();
+  let result: unknown, error: unknown;
+  try {
+    result = await client.raise(event, params);
+  } catch (e) {
+    error = e;
+  }
+  const ms = Math.round((performance.now() - start) * 10) / 10;
+  const { bytes } = client.stats;
+  await client.close();
+
+  if (has("json")) {
+    const delivered = error === undefined;
+    stdout.print(JSON.stringify({
+      event,
+      socket,
+      delivered,
+      ...syncMode && delivered && { result },
+      ...!delivered && { error: describe(error) },
+      ms,
+    }));
+  } else if (error !== undefined) {
+    stderr.fail(explain(error));
+  } else {
+    if (syncMode) stdout.print(JSON.stringify(result));
+    if (!has("quiet")) {
+      stderr.print(
+        `${syncMode ? "confirmed" : "sent"} ${printable(event)} ${
+          syncMode ? "by" : "to"
+        } ${printable(socket)} (${bytes} bytes, ${ms} ms)`,
+      );
+    }
+  }
+  await stdout.flush();
+  await stderr.flush();
+  return exitCode(error);
+}
+
+function exitCode(error: unknown): number {
+  if (error === undefined) return 0;
+  if (error instanceof ServerError) return 3;
+  return error instanceof DeliveryTimeoutError ? 4 : 1;
+}
+
+function describe(error: unknown): Record<string, unknown> {
+  const { name, message } = error as Error;
+  return {
+    name,
+    message,
+    ...error instanceof ServerError &&
+      { code: error.code, data: error.data },
+    ...error instanceof DeliveryError &&
+      { mayHaveArrived: error.mayHaveArrived },
+  };
+}
+
+/** The error as a person wants it: what now? */
+function explain(error: unknown): string {
+  if (error instanceof ServerError) {
+    const data = error.data === undefined
+      ? ""
+      : ` (${JSON.stringify(error.data)})`;
+    return `the server answered with error ${error.code}: ${error.message}${data}`;
+  }
+  const { message } = error as Error;
+  if (error instanceof ConnectError) {
+    const { cause } = error;
+    if (cause instanceof Deno.errors.NotCapable) {
+      return `${message}; the command needs --allow-net, after "deno run"`;
+    }
+    if (cause instanceof Deno.errors.ConnectionRefused) {
+      return `${message}; is a server listening there? "event-jsonrpc listen" is one`;
+    }
+  } else if (error instanceof DeliveryError && error.mayHaveArrived) {
+    return `${message}; the server may have received it`;
+  }
+  return message;
+}

@@ -1,0 +1,16 @@
+// The npm build of the standard library, see "imports" in deno.json, is
+// JavaScript without types. These are the ones that the command uses.
+
+declare module "@std/cli/parse-args" {
+  export interface ParseOptions {
+    boolean?: readonly string[];
+    string?: readonly string[];
+    alias?: Record<string, string>;
+    stopEarly?: boolean;
+    unknown?: (arg: string, key?: string, value?: unknown) => unknown;
+  }
+  export function parseArgs(
+    args: readonly string[],
+    options?: ParseOptions,
+  ): { _: string[]; [name: string]: unknown };
+}
