@@ -151,7 +151,7 @@ export class JsonStream {
     this.#inString = inString;
     this.#escaped = escaped;
     this.#depth = depth;
-    if (inText) this.#keep(bytes.subarray(start));
+    if (inText) this.#keep(bytes, start, bytes.length);
   }
 
   /**
@@ -195,17 +195,18 @@ export class JsonStream {
 
   /** Ends the text whose last bytes are given; false if it was refused. */
   #complete(bytes: Uint8Array, start: number, end: number): boolean {
-    let text = bytes.subarray(start, end);
+    let text: Uint8Array;
     if (this.#partialLength > 0) {
-      this.#keep(text);
-      if (this.#failure !== undefined) return false;
+      if (!this.#keep(bytes, start, end)) return false;
       text = this.#partialBytes();
       this.#partialLength = 0;
       // A connection that once saw a large text does not go on paying for it.
       if (this.#partial.length > KEPT_BYTES) this.#partial = new Uint8Array(0);
-    } else if (text.length > this.#maxMessageBytes) {
+    } else if (end - start > this.#maxMessageBytes) {
       this.#fail(this.#tooLarge());
       return false;
+    } else {
+      text = bytes.subarray(start, end);
     }
     try {
       this.#texts.push(this.#decoder.decode(text));
@@ -218,22 +219,30 @@ export class JsonStream {
     }
   }
 
-  /** Copies part of a text, to a buffer that grows by doubling. */
-  #keep(bytes: Uint8Array): void {
-    const length = this.#partialLength + bytes.length;
-    if (length > this.#maxMessageBytes) return this.#fail(this.#tooLarge());
+  /**
+   * Copies part of a text to a buffer that grows by doubling; false if that
+   * makes it too large.
+   */
+  #keep(bytes: Uint8Array, start: number, end: number): boolean {
+    const length = this.#partialLength + end - start;
+    if (length > this.#maxMessageBytes) {
+      this.#fail(this.#tooLarge());
+      return false;
+    }
     if (length > this.#partial.length) {
-      const grown = new Uint8Array(
-        Math.min(
-          Math.max(length, 2 * this.#partial.length, 1024),
-          this.#maxMessageBytes,
-        ),
-      );
+      const size = Math.max(length, 2 * this.#partial.length, 1024);
+      const grown = new Uint8Array(Math.min(size, this.#maxMessageBytes));
       grown.set(this.#partialBytes());
       this.#partial = grown;
     }
-    this.#partial.set(bytes, this.#partialLength);
+    if (end - start < 16) { // for so few, set() takes longer than a loop
+      let at = this.#partialLength;
+      for (let i = start; i < end; i++) this.#partial[at++] = bytes[i];
+    } else {
+      this.#partial.set(bytes.subarray(start, end), this.#partialLength);
+    }
     this.#partialLength = length;
+    return true;
   }
 
   #tooLarge(): RangeError {
