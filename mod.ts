@@ -9,6 +9,7 @@
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { EventClient, serveEvents } from "./mod.ts";
  *
  * await using server = serveEvents({ port: 0 }, {
@@ -19,8 +20,8 @@
  *   syncMode: true,
  *   timeoutMs: 200,
  * });
- * await client.raise("E_PIKE_BLOCKED", { ip: "192.168.2.11" });
- * // { blocked: { ip: "192.168.2.11" } }
+ * const result = await client.raise("E_PIKE_BLOCKED", { ip: "192.168.2.11" });
+ * assertEquals(result, { blocked: { ip: "192.168.2.11" } });
  * ```
  *
  * @module

@@ -171,6 +171,7 @@ const MAX_HEAD_BYTES = 16;
  *
  * @example Tell a server, and have it confirmed
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { EventClient } from "./client.ts";
  * import { serveEvents } from "./listener.ts";
  *
@@ -178,7 +179,7 @@ const MAX_HEAD_BYTES = 16;
  *
  * await using client = new EventClient(server.socket, { syncMode: true });
  * const result = await client.raise("E_PIKE_BLOCKED", { ip: "192.168.2.11" });
- * // { ip: "192.168.2.11" }
+ * assertEquals(result, { ip: "192.168.2.11" }); // what the handler returned
  * ```
  */
 export class EventClient extends EventTarget implements AsyncDisposable {

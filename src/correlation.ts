@@ -29,11 +29,16 @@ export type Outcome<R> =
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { correlate } from "./correlation.ts";
  *
  * const inFlight = new Map([[7, "E_PIKE_BLOCKED"]]);
- * correlate({ jsonrpc: "2.0", result: 8, id: 7 }, inFlight);
- * // { kind: "confirmed", id: 7, request: "E_PIKE_BLOCKED", result: 8 }
+ * assertEquals(correlate({ jsonrpc: "2.0", result: 8, id: 7 }, inFlight), {
+ *   kind: "confirmed",
+ *   id: 7,
+ *   request: "E_PIKE_BLOCKED",
+ *   result: 8,
+ * });
  * ```
  */
 export function correlate<R>(

@@ -113,12 +113,16 @@ export class ProtocolError extends DeliveryError {
  * server answers with an error; a handler of `serveEvents` throws it to answer
  * with one.
  *
- * @example A handler that knows no such user
+ * @example What a handler throws reaches the one who raised the event
  * ```ts
- * import { ServerError } from "./errors.ts";
+ * import { assertRejects } from "@std/assert";
+ * import { EventClient, serveEvents, ServerError } from "../mod.ts";
  *
- * const error = new ServerError(404, "No such user", { aor: "alice" });
- * error.code; // 404
+ * await using server = serveEvents({ port: 0 }, () => {
+ *   throw new ServerError(404, "No such user", { aor: "alice" });
+ * });
+ * await using client = new EventClient(server.socket, { syncMode: true });
+ * await assertRejects(() => client.raise("E_X"), ServerError, "No such user");
  * ```
  */
 export class ServerError extends DeliveryError {

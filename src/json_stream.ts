@@ -54,12 +54,13 @@ for (const c of "+.Eaelrsu") MEANING[c.charCodeAt(0)] = PART;
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { JsonStream } from "./json_stream.ts";
  *
  * const stream = new JsonStream();
  * stream.push(new TextEncoder().encode('{"id":1,"result":true}{"id":2,'));
- * stream.next(); // '{"id":1,"result":true}'
- * stream.next(); // undefined: more bytes are needed
+ * assertEquals(stream.next(), '{"id":1,"result":true}');
+ * assertEquals(stream.next(), undefined); // more bytes are needed
  * ```
  */
 export class JsonStream {

@@ -101,6 +101,7 @@ const ACCEPT_PAUSE_MS = 100;
  *
  * @example
  * ```ts
+ * import { assertMatch } from "@std/assert";
  * import { serveEvents } from "./listener.ts";
  *
  * await using server = serveEvents({ port: 0 }, {
@@ -109,7 +110,7 @@ const ACCEPT_PAUSE_MS = 100;
  *     return true;
  *   },
  * });
- * server.socket; // "jsonrpc:127.0.0.1:…"
+ * assertMatch(server.socket, /^jsonrpc:127\.0\.0\.1:[0-9]+$/);
  * ```
  *
  * @throws {RangeError} if an option is out of its range.

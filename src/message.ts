@@ -43,9 +43,14 @@ export type EventParams =
  *
  * @example
  * ```ts
- * import { NamedParams } from "./message.ts";
+ * import { assertEquals } from "@std/assert";
+ * import { buildMessage, NamedParams } from "./message.ts";
  *
- * new NamedParams([["contact", "sip:a@192.0.2.1"], ["contact", "sip:a@192.0.2.2"]]);
+ * const params = new NamedParams([["2", "b"], ["1", "a"], ["1", "c"]]);
+ * assertEquals(
+ *   buildMessage({ protocol: "jsonrpc" }, "E_X", params),
+ *   `{"id":null,"jsonrpc":"2.0","method":"E_X","params":{"2":"b","1":"a","1":"c"}}`,
+ * );
  * ```
  */
 export class NamedParams implements Iterable<readonly [string, unknown]> {
@@ -113,13 +118,15 @@ export interface BuildMessageOptions {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { buildMessage } from "./message.ts";
  * import { parseSocket } from "./socket.ts";
  *
- * buildMessage(parseSocket("jsonrpc:127.0.0.1:8080"), "E_PIKE_BLOCKED", {
- *   ip: "192.168.2.11",
- * });
- * // {"id":null,"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}
+ * const socket = parseSocket("jsonrpc:127.0.0.1:8080");
+ * assertEquals(
+ *   buildMessage(socket, "E_PIKE_BLOCKED", { ip: "192.168.2.11" }),
+ *   `{"id":null,"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}`,
+ * );
  * ```
  *
  * @throws {ParamsError} if `params` hold what JSON cannot carry unchanged, or
@@ -443,10 +450,14 @@ export type IncomingMessage =
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { readMessage } from "./message.ts";
  *
- * readMessage({ id: null, jsonrpc: "2.0", method: "E_X" });
- * // { kind: "notification", method: "E_X", params: {} }
+ * assertEquals(readMessage({ id: null, jsonrpc: "2.0", method: "E_X" }), {
+ *   kind: "notification",
+ *   method: "E_X",
+ *   params: {},
+ * });
  * ```
  */
 export function readMessage(value: unknown): IncomingMessage {

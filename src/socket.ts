@@ -37,10 +37,15 @@ const NOT_IN_HOST = /[\x00-\x20\x7f-\xa0\s[\]@?#%\\/:]/;
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { parseSocket } from "./socket.ts";
  *
- * parseSocket("jsonrpc:127.0.0.1:8080/block_ip");
- * // { protocol: "jsonrpc", host: "127.0.0.1", port: 8080, method: "block_ip" }
+ * assertEquals(parseSocket("jsonrpc:127.0.0.1:8080/block_ip"), {
+ *   protocol: "jsonrpc",
+ *   host: "127.0.0.1",
+ *   port: 8080,
+ *   method: "block_ip",
+ * });
  * ```
  *
  * @throws {SocketSyntaxError} if `text` is not a socket; the error says where,
@@ -145,10 +150,13 @@ function parsePort(text: string, start: number, end: number): number {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { formatSocket } from "./socket.ts";
  *
- * formatSocket({ protocol: "jsonrpc", host: "::1", port: 8080, method: "m" });
- * // "jsonrpc:[::1]:8080/m"
+ * assertEquals(
+ *   formatSocket({ protocol: "jsonrpc", host: "::1", port: 8080, method: "m" }),
+ *   "jsonrpc:[::1]:8080/m",
+ * );
  * ```
  */
 export function formatSocket(socket: EventSocket): string {
@@ -168,12 +176,11 @@ export function formatHost(host: string): string {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { isSameSocket, parseSocket } from "./socket.ts";
  *
- * isSameSocket(
- *   parseSocket("jsonrpc:127.0.0.1:8080"),
- *   parseSocket("jsonrpc:127.0.0.1:8080/"),
- * ); // true: an empty method is none
+ * const [a, b] = ["jsonrpc:127.0.0.1:8080", "jsonrpc:127.0.0.1:8080/"];
+ * assert(isSameSocket(parseSocket(a), parseSocket(b))); // an empty method is none
  * ```
  */
 export function isSameSocket(a: EventSocket, b: EventSocket): boolean {

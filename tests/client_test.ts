@@ -331,6 +331,27 @@ Deno.test("EventClient ignores a reply that comes too late", async () => {
   assertEquals(server.accepted, 1);
 });
 
+Deno.test("EventClient waits no longer for the rest of a reply than for a whole one", async () => {
+  const rest = gate();
+  await using server = serve(async (conn, reader) => {
+    const text = resultTo((await reader.message()).id);
+    await send(conn, text.slice(0, 20));
+    await rest.opened;
+    await send(conn, text.slice(20));
+    await send(conn, resultTo((await reader.message()).id, "in time"));
+    await reader.next();
+  });
+  await using client = new EventClient(server.socket, SYNC);
+  await assertRejects(
+    () => client.raise("E_X", {}, { timeoutMs: 50 }),
+    DeliveryTimeoutError,
+    "no reply within 50 ms",
+  );
+  rest.open();
+  assertEquals(await client.raise("E_X"), "in time");
+  assertEquals(client.stats.unmatched, 1);
+});
+
 Deno.test("EventClient fails one request when its reply is wrong, and only that", async () => {
   const { values } = await converse(
     3,
@@ -797,6 +818,28 @@ Deno.test("EventClient.flush() waits for what was raised before it, and never re
   nobody.raise("E_X");
   await nobody.flush();
   assertEquals(nobody.stats.failed.connect, 1);
+});
+
+Deno.test("EventClient can be used and closed by its own listeners", async () => {
+  await using server = serve(async (conn, reader, n) => {
+    const { id } = await reader.message();
+    await send(conn, resultTo(0) + resultTo(id, n));
+    await reader.all();
+  });
+  const client = new EventClient(server.socket, SYNC);
+  const raised: Promise<unknown>[] = [];
+  let closed: Promise<void> | undefined;
+  client.addEventListener("unmatched", () => closed = client.close());
+  client.addEventListener(
+    "connect",
+    () => raised.push(client.raise("E_2", {}, { timeoutMs: 50 })),
+  );
+  client.addEventListener("disconnect", () => raised.push(client.raise("E_3")));
+  assertEquals(await client.raise("E_1"), 0);
+  await closed;
+  await assertRejects(() => raised[0], DeliveryTimeoutError);
+  await assertRejects(() => raised[1], ConnectionClosedError, "is closed");
+  assertEquals(raised.length, 2);
 });
 
 // Aborting.
