@@ -90,9 +90,8 @@ function toServerError(
 
 function showId(id: JsonValue | undefined): string {
   if (id === undefined) return "(absent)";
-  return typeof id === "string"
-    ? quote(id)
-    : quote(JSON.stringify(id)).slice(1, -1);
+  if (typeof id === "string") return quote(id);
+  return typeof id === "object" && id !== null ? "(no scalar)" : String(id);
 }
 
 /**

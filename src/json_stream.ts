@@ -13,6 +13,13 @@
  */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
+/**
+ * How deep a text may be nested. cJSON, which OpenSIPS and many receivers read
+ * with, refuses more (`CJSON_NESTING_LIMIT`); and what walks through a parsed
+ * value, `JSON.stringify` among it, runs out of stack at some depth.
+ */
+export const MAX_DEPTH = 1000;
+
 /** Options of {@linkcode JsonStream}. */
 export interface JsonStreamOptions {
   /**
@@ -126,8 +133,9 @@ export class JsonStream {
       const meaning = MEANING[byte];
       if (depth > 0) {
         if (meaning === STRING) inString = true;
-        else if (meaning === OPEN) depth++;
-        else if (meaning === CLOSE && --depth === 0) {
+        else if (meaning === OPEN) {
+          if (++depth > MAX_DEPTH) return this.#fail(tooDeep());
+        } else if (meaning === CLOSE && --depth === 0) {
           inText = false;
           if (!this.#complete(bytes, start, i + 1)) return;
         }
@@ -160,7 +168,8 @@ export class JsonStream {
    *
    * @throws {SyntaxError} if the bytes are not JSON or not UTF-8, or end in the
    * middle of a text.
-   * @throws {RangeError} if a text is larger than `maxMessageBytes`.
+   * @throws {RangeError} if a text is larger than `maxMessageBytes`, or nested
+   * deeper than 1000 levels.
    */
   next(): string | undefined {
     if (this.#taken < this.#texts.length) return this.#texts[this.#taken++];
@@ -257,6 +266,12 @@ export class JsonStream {
     this.#partial = new Uint8Array(0);
     this.#partialLength = 0;
   }
+}
+
+function tooDeep(): RangeError {
+  return new RangeError(
+    `Cannot read JSON: a text is nested deeper than ${MAX_DEPTH} levels`,
+  );
 }
 
 function unexpected(byte: number): SyntaxError {

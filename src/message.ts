@@ -10,6 +10,7 @@
  */
 
 import { ParamsError, quote, type ServerError } from "./errors.ts";
+import { MAX_DEPTH } from "./json_stream.ts";
 import type { EventSocket } from "./socket.ts";
 
 /** A value that JSON carries unchanged. */
@@ -81,12 +82,6 @@ export class NamedParams implements Iterable<readonly [string, unknown]> {
 }
 
 /**
- * How deep params may be nested. cJSON, which OpenSIPS and many receivers
- * read with, refuses more (`CJSON_NESTING_LIMIT`).
- */
-export const MAX_DEPTH = 1000;
-
-/**
  * How long the params of one event may be, in UTF-16 code units. No queue
  * takes more by default, and a value that never ends is refused in time.
  */
@@ -131,7 +126,7 @@ export interface BuildMessageOptions {
  *
  * @throws {ParamsError} if `params` hold what JSON cannot carry unchanged, or
  * a name equal to `eventParam`; the error names the path.
- * @throws {TypeError} if `event` is not a non-empty string.
+ * @throws {TypeError} if `event` or `eventParam` is not a non-empty string.
  * @throws {RangeError} if `id` is out of range.
  */
 export function buildMessage(
@@ -146,10 +141,10 @@ export function buildMessage(
       `Cannot use id ${id}: expected an integer from 1 to ${MAX_ID}`,
     );
   }
-  const body = buildBody(socket, event, params, eventParam);
+  const prepared = prepareEvent(socket, event, params, eventParam);
   return id === undefined
-    ? notificationOf(socket.protocol, body)
-    : requestOf(id, body);
+    ? notificationOf(prepared)
+    : requestOf(id, prepared.body);
 }
 
 /** Whether `id` is one that a request of ours can have. */
@@ -158,29 +153,73 @@ export function isOurId(id: unknown): id is number {
     (id as number) <= MAX_ID;
 }
 
-/** Builds what follows the head: see {@linkcode buildMessage}. */
-export function buildBody(
-  socket: Pick<EventSocket, "protocol" | "method">,
+/**
+ * An event whose message is built, for subscribers of one dialect and method.
+ * Only its head is missing.
+ */
+export interface PreparedEvent {
+  /** The event's name. */
+  readonly event: string;
+  /** The dialect of the message. */
+  readonly protocol: EventSocket["protocol"];
+  /** The method, unless it is the event's name. */
+  readonly method?: string;
+  /** All of the message that follows the head. */
+  readonly body: string;
+}
+
+/** Throws a TypeError unless `eventParam` is absent or a non-empty string. */
+export function checkEventParam(eventParam: unknown): void {
+  if (
+    eventParam !== undefined &&
+    (typeof eventParam !== "string" || eventParam === "")
+  ) {
+    throw new TypeError(
+      `Cannot use eventParam ${
+        quote(String(eventParam))
+      }: expected a non-empty string`,
+    );
+  }
+}
+
+/**
+ * Prepares an event to be delivered by any number of clients, for subscribers
+ * of one dialect and method: see {@linkcode buildMessage}, also for what is
+ * thrown.
+ *
+ * @example
+ * ```ts
+ * import { prepareEvent } from "./message.ts";
+ * import { EventClient } from "./client.ts";
+ *
+ * const prepared = prepareEvent({ protocol: "jsonrpc" }, "E_X", { a: 1 });
+ * for (const host of ["127.0.0.1", "[::1]"]) {
+ *   await using client = new EventClient(`jsonrpc:${host}:8080`);
+ *   client.deliver(prepared);
+ * }
+ * ```
+ */
+export function prepareEvent(
+  { protocol, method }: Pick<EventSocket, "protocol" | "method">,
   event: string,
   params: EventParams,
   eventParam?: string,
-): string {
+): PreparedEvent {
   if (typeof event !== "string" || event === "") {
     throw new TypeError(
       `Cannot raise event ${quote(String(event))}: expected a non-empty string`,
     );
   }
-  const method = JSON.stringify(socket.method || event);
-  const encoded = encodeParams(params, socket.protocol, event, eventParam);
-  return `,"jsonrpc":"2.0","method":${method}` +
+  checkEventParam(eventParam);
+  const name = JSON.stringify(method || event);
+  const encoded = encodeParams(params, protocol, event, eventParam);
+  const body = `,"jsonrpc":"2.0","method":${name}` +
     (encoded === "" ? "}" : `,"params":${encoded}}`);
+  return { event, protocol, method, body };
 }
 
-/** The notification that has this body. */
-export function notificationOf(
-  protocol: EventSocket["protocol"],
-  body: string,
-): string {
+/** The notification of an event. */
+export function notificationOf({ protocol, body }: PreparedEvent): string {
   return protocol === "jsonrpc" ? `{"id":null${body}` : `{${body.slice(1)}`;
 }
 
@@ -204,7 +243,7 @@ export function errorOf(id: RequestId, error: ServerError): string {
   return `{"id":${
     JSON.stringify(id)
   },"jsonrpc":"2.0","error":{"code":${error.code},"message":${
-    JSON.stringify(error.message)
+    JSON.stringify(String(error.message))
   }${data}}}`;
 }
 
@@ -242,7 +281,7 @@ export function encodeJson(value: unknown, name: string): string {
  */
 class Encoder {
   readonly #reserved: string | undefined;
-  readonly #path: (string | number)[];
+  readonly #path: PropertyKey[];
   readonly #ancestors: object[] = [];
   #length = 0;
 
@@ -302,7 +341,9 @@ class Encoder {
   }
 
   #encodeObject(value: object): string {
-    if (this.#ancestors.length >= MAX_DEPTH) throw this.#refuseDepth(value);
+    // The message around it is a level too.
+    if (this.#ancestors.length >= MAX_DEPTH - 1) throw this.#refuseDepth(value);
+    this.#measure("{}");
     this.#ancestors.push(value);
     const text = Array.isArray(value)
       ? this.#encodeArray(value)
@@ -319,20 +360,24 @@ class Encoder {
       text += (i === 0 ? "" : ",") + this.#encode(values[i]);
       this.#path.pop();
     }
+    if (Reflect.ownKeys(values).length !== length + 1) { // with "length" itself
+      throw this.#refuse("it is an array with properties besides its elements");
+    }
     return text + "]";
   }
 
   #encodeMembers(object: object): string {
     if (!isPlain(object)) {
+      const other = this.#ancestors.length === 1 ? "NamedParams" : "a scalar";
       throw this.#refuse(
         `it is ${
           describe(object)
-        }, expected a plain object, an array or a scalar`,
+        }, expected a plain object, an array or ${other}`,
       );
     }
     let text = "{";
     for (const key of Reflect.ownKeys(object)) {
-      this.#path.push(typeof key === "symbol" ? `[${String(key)}]` : key);
+      this.#path.push(key);
       if (Reflect.getOwnPropertyDescriptor(object, key)?.enumerable) {
         if (typeof key === "symbol") {
           throw this.#refuse("its name is a symbol, expected a string");
@@ -388,18 +433,18 @@ class Encoder {
     return this.#refuse(
       end !== -1
         ? "it is a cycle, which JSON cannot carry"
-        : `it is nested deeper than ${MAX_DEPTH} levels`,
+        : `the message is nested deeper than ${MAX_DEPTH} levels`,
     );
   }
 
   #pathText(): string {
     return this.#path.slice(0, 20).map((key, i) => {
-      if (i === 0) return key;
+      if (i === 0) return String(key);
       if (typeof key === "number") return `[${key}]`;
-      if (/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)) {
-        return `.${key.slice(0, 100)}`;
-      }
-      return key.startsWith("[Symbol(") ? key : `[${quote(key)}]`;
+      if (typeof key === "symbol") return `[${shown(String(key))}]`;
+      return /^[\p{ID_Start}$_][\p{ID_Continue}$]{0,99}$/u.test(key)
+        ? `.${key}`
+        : `[${quote(key)}]`;
     }).join("") + (this.#path.length > 20 ? "…" : "");
   }
 }
@@ -407,8 +452,19 @@ class Encoder {
 /** An object literal, a parsed JSON object, or one without a prototype. */
 function isPlain(object: object): boolean {
   const prototype = Object.getPrototypeOf(object);
-  // The second test lets objects of another realm pass.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+  return prototype === null || prototype === Object.prototype ||
+    // the Object.prototype of another realm
+    Object.getPrototypeOf(prototype) === null &&
+      Object.hasOwn(prototype, "hasOwnProperty");
+}
+
+function className(object: object): unknown {
+  return Object.getPrototypeOf(object)?.constructor?.name;
+}
+
+/** The text as {@linkcode quote} shows it, without the quotes. */
+function shown(text: string): string {
+  return quote(text).slice(1, -1);
 }
 
 function describe(value: unknown): string {
@@ -417,15 +473,13 @@ function describe(value: unknown): string {
       return "a function";
     case "object":
       if (value === null) return "null";
-      return `a ${
-        Object.getPrototypeOf(value)?.constructor?.name || "special"
-      } object`;
+      return `a ${shown(String(className(value) || "special"))} object`;
     case "string":
       return "a string";
     case "bigint":
       return "a bigint";
     default:
-      return String(value); // undefined, NaN, Infinity, Symbol(x), true
+      return shown(String(value)); // undefined, NaN, Infinity, Symbol(x), true
   }
 }
 

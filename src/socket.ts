@@ -27,8 +27,7 @@ export interface EventSocket {
 const MAX_HOST_LENGTH = 253;
 
 /** What no host name or IPv4 address contains; the rest is the resolver's. */
-// deno-lint-ignore no-control-regex
-const NOT_IN_HOST = /[\x00-\x20\x7f-\xa0\s[\]@?#%\\/:]/;
+const NOT_IN_HOST = /[^\p{L}\p{M}\p{N}._-]/u;
 
 /**
  * Parses a socket. The method is all that follows the first `/`, whatever it

@@ -116,7 +116,7 @@ const UNMATCHED: [name: string, reply: unknown, reason: string][] = [
   ["an id as text", { id: "7", result: 1 }, `the id "7"`],
   ["an id as a fraction", { id: 7.5, result: 1 }, "the id 7.5"],
   ["an id of another sign", { id: -7, result: 1 }, "the id -7"],
-  ["an id in an array", { id: [7], result: 1 }, "the id [7]"],
+  ["an id in an array", { id: [7], result: 1 }, "the id (no scalar)"],
   ["a null id and a result", { id: null, result: 1 }, "the id null"],
   ["no id", { result: 1 }, "the id (absent)"],
   ["an empty object", {}, "the id (absent)"],
@@ -154,6 +154,16 @@ for (const [name, reply, reason] of UNMATCHED) {
     assert(outcome.reason.length < 200);
   });
 }
+
+Deno.test(
+  "correlate() ignores an id that is nested deeper than the stack",
+  pure,
+  () => {
+    let id: JsonValue = 1;
+    for (let i = 0; i < 100_000; i++) id = { id };
+    assertEquals(correlate({ id, result: 1 }, IN_FLIGHT).kind, "unmatched");
+  },
+);
 
 Deno.test("correlate() changes nothing", pure, () => {
   const inFlight = new Map([[7, "E_X"]]);

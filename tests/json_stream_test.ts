@@ -1,5 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { JsonStream, MAX_MESSAGE_BYTES } from "../src/json_stream.ts";
+import {
+  JsonStream,
+  MAX_DEPTH,
+  MAX_MESSAGE_BYTES,
+} from "../src/json_stream.ts";
 import { cutAtRandom, newSeed, randomFrom } from "./helpers/random.ts";
 
 const pure = { permissions: "none" } as const;
@@ -8,10 +12,15 @@ const MAX = 64; // maxMessageBytes of the table
 /** What comes of a stream: its texts, and then how it ends. */
 interface Split {
   texts: string[];
-  error?: "not JSON" | "not UTF-8" | "too large" | "cut off";
+  error?: "not JSON" | "not UTF-8" | "too large" | "too deep" | "cut off";
 }
 
-const CASES: { name: string; input: string | Uint8Array; split: Split }[] = [
+const CASES: {
+  name: string;
+  input: string | Uint8Array;
+  split: Split;
+  max?: number;
+}[] = [
   { name: "nothing", input: "", split: { texts: [] } },
   { name: "one object", input: `{"a":1}`, split: { texts: [`{"a":1}`] } },
   {
@@ -150,6 +159,20 @@ const CASES: { name: string; input: string | Uint8Array; split: Split }[] = [
     split: { texts: [], error: "too large" },
   },
   {
+    name: "brackets as deep as they may be",
+    input: "[".repeat(MAX_DEPTH) + "]".repeat(MAX_DEPTH) + "{}",
+    split: {
+      texts: ["[".repeat(MAX_DEPTH) + "]".repeat(MAX_DEPTH), "{}"],
+    },
+    max: MAX_DEPTH * 2,
+  },
+  {
+    name: "brackets that are one level deeper",
+    input: "{}" + "[".repeat(MAX_DEPTH + 1) + "]".repeat(MAX_DEPTH + 1),
+    split: { texts: ["{}"], error: "too deep" },
+    max: MAX_DEPTH * 4,
+  },
+  {
     name: "white space without end, which costs nothing",
     input: " ".repeat(MAX * 10) + "{}",
     split: { texts: ["{}"] },
@@ -195,7 +218,9 @@ function split(pieces: Iterable<Uint8Array>, maxMessageBytes = MAX): Split {
 }
 
 function kindOf(error: Error): Split["error"] {
-  if (error instanceof RangeError) return "too large";
+  if (error instanceof RangeError) {
+    return error.message.includes("nested") ? "too deep" : "too large";
+  }
   assert(error instanceof SyntaxError, String(error));
   if (error.message.includes("end in the middle")) return "cut off";
   return error.message.includes("UTF-8") ? "not UTF-8" : "not JSON";
@@ -205,15 +230,16 @@ function bytesOf(input: string | Uint8Array): Uint8Array {
   return typeof input === "string" ? new TextEncoder().encode(input) : input;
 }
 
-for (const { name, input, split: expected } of CASES) {
+for (const { name, input, split: expected, max } of CASES) {
   const bytes = bytesOf(input);
 
   Deno.test(`JsonStream splits ${name}, whole`, pure, () => {
-    assertEquals(split([bytes]), expected);
+    assertEquals(split([bytes], max), expected);
   });
 
   Deno.test(`JsonStream splits ${name}, byte by byte`, pure, () => {
-    assertEquals(split(Array.from(bytes, (b) => Uint8Array.of(b))), expected);
+    const pieces = Array.from(bytes, (b) => Uint8Array.of(b));
+    assertEquals(split(pieces, max), expected);
   });
 
   Deno.test(`JsonStream splits ${name}, with more behind it`, pure, () => {
@@ -223,23 +249,24 @@ for (const { name, input, split: expected } of CASES) {
     const texts = expected.error === undefined
       ? [...expected.texts, `{"more":1}`]
       : expected.texts;
-    assertEquals(split([both]), { ...expected, texts });
+    assertEquals(split([both], max), { ...expected, texts });
   });
 }
 
 Deno.test("JsonStream splits the same at 10,000 random cuts", pure, () => {
   const seed = newSeed();
   const random = randomFrom(seed);
-  const cases = CASES.map(({ name, input, split }) => ({
+  const cases = CASES.map(({ name, input, split, max }) => ({
     name,
     bytes: bytesOf(input),
     expected: split,
+    max,
   }));
   for (let i = 0; i < 10_000; i++) {
-    const { name, bytes, expected } = cases[i % cases.length];
+    const { name, bytes, expected, max } = cases[i % cases.length];
     const pieces = [...cutAtRandom(bytes, random)];
     assertEquals(
-      split(pieces),
+      split(pieces, max),
       expected,
       `${name}, seed ${seed}, round ${i}, pieces of ${
         pieces.map((p) => p.length)

@@ -9,8 +9,8 @@ const LAYERS = [
   ["client.ts", "listener.ts"],
   ["transport.ts", "answer.ts"],
   ["correlation.ts", "deadlines.ts"],
-  ["message.ts", "json_stream.ts"],
-  ["socket.ts"],
+  ["message.ts"],
+  ["json_stream.ts", "socket.ts"],
   ["errors.ts"],
 ];
 const PURE = [

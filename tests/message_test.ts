@@ -4,11 +4,11 @@ import {
   buildMessage,
   errorOf,
   type EventParams,
-  MAX_DEPTH,
   NamedParams,
   readMessage,
   resultOf,
 } from "../src/message.ts";
+import { MAX_DEPTH } from "../src/json_stream.ts";
 import { parseSocket } from "../src/socket.ts";
 import recorded from "./data/opensips-wire.json" with { type: "json" };
 
@@ -245,6 +245,36 @@ const cycle: Record<string, unknown> = { a: { b: [] } };
 (cycle.a as { b: unknown[] }).b.push(cycle.a);
 
 const REFUSED: [name: string, params: unknown, path: string, why: string][] = [
+  [
+    "an array with other properties",
+    { m: "abc".match(/b/) },
+    "params.m",
+    "properties besides its elements",
+  ],
+  [
+    "an object whose class extends null",
+    [Object.create(Object.create(null))],
+    "params[0]",
+    "expected a plain object",
+  ],
+  [
+    "a class whose name is hostile",
+    [new ({ ["\x1b[31m"]: class {} }["\x1b[31m"])()],
+    "params[0]",
+    "a \\u001b[31m object",
+  ],
+  [
+    "a symbol whose name is hostile",
+    { [Symbol("\x1b[31m")]: 1 },
+    "params[Symbol(\\u001b[31m)]",
+    "a symbol",
+  ],
+  [
+    "a name that looks like a symbol",
+    { "[Symbol(\x1b": undefined },
+    `params["[Symbol(\\u001b"]`,
+    "undefined",
+  ],
   ["undefined", { ip: undefined }, "params.ip", "undefined"],
   ["NaN", { n: NaN }, "params.n", "NaN"],
   ["infinity", [1, -Infinity], "params[1]", "-Infinity"],
@@ -374,8 +404,8 @@ Deno.test(
       for (let i = 0; i < levels; i++) value = i % 2 ? [value] : { a: value };
       return { value };
     };
-    JSON.parse(paramsOf(nested(MAX_DEPTH - 1)));
-    const error = refusal(nested(MAX_DEPTH));
+    JSON.parse(paramsOf(nested(MAX_DEPTH - 2)));
+    const error = refusal(nested(MAX_DEPTH - 1));
     assertEquals(
       error.message.includes("nested deeper than 1000 levels"),
       true,
@@ -549,4 +579,36 @@ Deno.test("resultOf() refuses what JSON cannot carry", pure, () => {
   const error = assertThrows(() => resultOf(1, { a: 1n }), ParamsError);
   assertInstanceOf(error, TypeError);
   assertEquals(error.path, "result.a");
+});
+
+Deno.test(
+  "buildMessage() refuses empty arrays and objects without end",
+  pure,
+  () => {
+    for (const empty of [[], {}]) {
+      const endless = new Proxy([], {
+        get: (_, key) => key === "length" ? 2 ** 40 : empty,
+      });
+      assertEquals(refusal(endless).message.includes("longer than"), true);
+    }
+    let value: unknown[] = [];
+    for (let i = 0; i < 40; i++) value = [value, value];
+    assertEquals(refusal(value).message.includes("longer than"), true);
+  },
+);
+
+Deno.test("buildMessage() refuses an event param that is no name", pure, () => {
+  for (const eventParam of ["", 5, null]) {
+    assertThrows(
+      () => paramsOf({}, eventParam as string),
+      TypeError,
+      `Cannot use eventParam "${eventParam}": expected a non-empty string`,
+    );
+  }
+});
+
+Deno.test("errorOf() writes JSON whatever the message is", pure, () => {
+  const error = new ServerError(1, "x");
+  (error as { message: unknown }).message = undefined;
+  JSON.parse(errorOf(1, error));
 });

@@ -24,6 +24,11 @@ const GOOD: [string, EventSocket][] = [
     host: "as.example.com",
     port: 1,
   }],
+  ["jsonrpc:möbel.example:80", {
+    protocol: "jsonrpc",
+    host: "möbel.example",
+    port: 80,
+  }],
   ["jsonrpc:app_server:65535/block_ip", {
     protocol: "jsonrpc",
     host: "app_server",
@@ -103,6 +108,9 @@ const BAD: [socket: string, position: number, expected: string][] = [
   ["jsonrpc:user@host:8080", 12, "a host"],
   ["jsonrpc:h\0:8080", 9, "a host"],
   [`jsonrpc:${longHost}a:80`, 261, "a host of at most 253 characters"],
+  ["jsonrpc:h\u200b:80", 9, "a host"],
+  ["jsonrpc:h\u202e:80", 9, "a host"],
+  ["jsonrpc:h\ud800:80", 9, "a host"],
   ["jsonrpc:127.0.0.1", 17, `":" and a port`],
   ["jsonrpc:127.0.0.1/m", 17, `":" and a port`],
   ["jsonrpc:h:", 10, PORT],
