@@ -28,6 +28,7 @@
  */
 
 export {
+  type DeliverOptions,
   EventClient,
   type EventClientEventMap,
   type EventClientOptions,
@@ -56,6 +57,8 @@ export {
   type JsonObject,
   type JsonValue,
   NamedParams,
+  type PreparedEvent,
+  prepareEvent,
   readMessage,
   type RequestId,
 } from "./src/message.ts";

@@ -18,11 +18,13 @@ import {
 } from "./errors.ts";
 import { JsonStream } from "./json_stream.ts";
 import {
-  buildBody,
+  checkEventParam,
   type EventParams,
   type JsonValue,
   MAX_ID,
   notificationOf,
+  type PreparedEvent,
+  prepareEvent,
   requestOf,
 } from "./message.ts";
 import { type EventSocket, formatSocket, parseSocket } from "./socket.ts";
@@ -77,13 +79,8 @@ export interface EventClientOptions {
   connect?: Connect;
 }
 
-/** Options of {@linkcode EventClient.raise}. */
-export interface RaiseOptions {
-  /**
-   * Another socket of the same host and port, to use its dialect and method.
-   * By default the client's own.
-   */
-  socket?: string;
+/** Options of {@linkcode EventClient.deliver}. */
+export interface DeliverOptions {
   /** As in {@linkcode EventClientOptions}, for this event. */
   timeoutMs?: number;
   /**
@@ -91,6 +88,15 @@ export interface RaiseOptions {
    * rejects with the signal's reason.
    */
   signal?: AbortSignal;
+}
+
+/** Options of {@linkcode EventClient.raise}. */
+export interface RaiseOptions extends DeliverOptions {
+  /**
+   * Another socket of the same host and port, to use its dialect and method.
+   * By default the client's own.
+   */
+  socket?: string;
 }
 
 /** Why events failed, and how many of each. */
@@ -138,7 +144,7 @@ export interface EventClientStats {
 /** The events of an {@linkcode EventClient}, for `addEventListener`. */
 export interface EventClientEventMap {
   /** A connection was opened. */
-  connect: CustomEvent<null>;
+  connect: Event;
   /** The connection ended; `error` says why, unless the client was closed. */
   disconnect: CustomEvent<{ error?: DeliveryError }>;
   /** A reply settled nothing and is ignored. */
@@ -155,6 +161,12 @@ const MAX_BATCH_BYTES = 64 * 1024;
 const DEFAULT_TIMEOUT_MS = 1000;
 const MAX_TIMEOUT_MS = 0x7fffffff; // setTimeout takes no more
 const DEFAULT_QUEUE_BYTES = 16 * 1024 * 1024;
+/**
+ * How long the server may take to end a connection after we did, or to let go
+ * of what it replied before a write failed, in milliseconds. To close at once
+ * could reset the connection, and destroy what the server has not yet read.
+ */
+const LINGER_MS = 1000;
 /** The longest head of a request: `{"id":2147483647`. */
 const MAX_HEAD_BYTES = 16;
 
@@ -199,6 +211,9 @@ export class EventClient extends EventTarget implements AsyncDisposable {
   /** Bytes of the queue and of the write under way. */
   #queuedBytes = 0;
 
+  /** The deliveries that each signal aborts, with one listener on it. */
+  readonly #aborts = new Map<AbortSignal, Abort>();
+
   #connecting: AbortController | undefined;
   #link: Link | undefined;
   #lastId = 1 + Math.floor(Math.random() * MAX_ID);
@@ -230,7 +245,8 @@ export class EventClient extends EventTarget implements AsyncDisposable {
    *
    * @param socket Where events go: `jsonrpc:host:port[/method]`.
    * @throws {SocketSyntaxError} if `socket` is not a socket.
-   * @throws {RangeError} if an option is out of its range.
+   * @throws {TypeError} if `options.eventParam` is not a non-empty string.
+   * @throws {RangeError} if another option is out of its range.
    */
   constructor(socket: string, options: EventClientOptions = {}) {
     super();
@@ -244,9 +260,7 @@ export class EventClient extends EventTarget implements AsyncDisposable {
       connect = connectDeno,
     } = options;
     checkTimeout(timeoutMs);
-    if (eventParam === "") {
-      throw new RangeError(`Cannot use eventParam "": expected a name`);
-    }
+    checkEventParam(eventParam);
     if (!/^[ \t\r\n]*$/.test(delimiter)) {
       throw new RangeError(
         `Cannot use delimiter ${
@@ -315,33 +329,48 @@ export class EventClient extends EventTarget implements AsyncDisposable {
     params: EventParams = {},
     options: RaiseOptions = {},
   ): Promise<JsonValue | undefined> {
-    const { timeoutMs = this.#timeoutMs, signal } = options;
-    checkTimeout(timeoutMs);
     const socket = options.socket === undefined
       ? this.#socket
       : this.#sameDestination(options.socket);
-    const body = buildBody(socket, event, params, this.#eventParam) +
-      this.#delimiter;
+    return this.deliver(
+      prepareEvent(socket, event, params, this.#eventParam),
+      options,
+    );
+  }
+
+  /**
+   * Raises an event whose message was built before, so that one message serves
+   * many clients: otherwise as {@linkcode EventClient.raise}.
+   */
+  deliver(
+    prepared: PreparedEvent,
+    options: DeliverOptions = {},
+  ): Promise<JsonValue | undefined> {
+    const { timeoutMs = this.#timeoutMs, signal } = options;
+    checkTimeout(timeoutMs);
     const delivery = new Delivery(
-      event,
-      socket,
-      this.#syncMode ? body : notificationOf(socket.protocol, body),
+      prepared,
+      this.#socket,
+      (this.#syncMode ? prepared.body : notificationOf(prepared)) +
+        this.#delimiter,
       timeoutMs,
       signal,
     );
     if (this.#syncMode) delivery.bytes += MAX_HEAD_BYTES;
 
     this.#stats.raised++;
+    if (signal?.aborted) {
+      this.#stats.failed.aborted++;
+      delivery.reject(signal.reason);
+      return delivery.promise;
+    }
     const refusal = this.#refusal(delivery);
     if (refusal !== undefined) {
-      this.#count(refusal);
+      this.#stats.failed[causeOf(refusal)]++;
       delivery.reject(refusal);
       return delivery.promise;
     }
-    if (signal !== undefined) {
-      delivery.onAbort = () => this.#fail(delivery, signal.reason);
-      signal.addEventListener("abort", delivery.onAbort);
-    }
+    this.#listenTo(delivery);
     this.#pending.add(delivery);
     this.#queue.add(delivery);
     this.#queuedBytes += delivery.bytes;
@@ -361,7 +390,8 @@ export class EventClient extends EventTarget implements AsyncDisposable {
   /**
    * Closes the client. What was raised before is still delivered, within its
    * time-out; what is raised from now on rejects. Resolves when the connection
-   * is closed, and never rejects. Closing twice is fine.
+   * is closed, for which the server is given a second, and never rejects.
+   * Closing twice is fine.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -388,7 +418,9 @@ export class EventClient extends EventTarget implements AsyncDisposable {
     await this.flush();
     const link = this.#link;
     if (link === undefined) return;
-    this.#drop(link);
+    // A write under way is one that all have given up: there is no use in it.
+    if (link.batch.length > 0) this.#drop(link);
+    else link.end(() => this.#drop(link));
     await link.closed;
   }
 
@@ -406,8 +438,7 @@ export class EventClient extends EventTarget implements AsyncDisposable {
   }
 
   /** Why an event cannot even wait, if so. */
-  #refusal(delivery: Delivery): unknown {
-    if (delivery.signal?.aborted) return delivery.signal.reason;
+  #refusal(delivery: Delivery): DeliveryError | undefined {
     if (this.#closing !== undefined) {
       return new ConnectionClosedError(delivery.say("the client is closed"));
     }
@@ -420,11 +451,40 @@ export class EventClient extends EventTarget implements AsyncDisposable {
     }
   }
 
+  /** Has the delivery fail when its signal is aborted. */
+  #listenTo(delivery: Delivery): void {
+    const { signal } = delivery;
+    if (!signal) return;
+    let abort = this.#aborts.get(signal);
+    if (abort === undefined) {
+      const deliveries = new Set<Delivery>();
+      const listener = () => {
+        for (const delivery of [...deliveries]) {
+          this.#fail(delivery, signal.reason, "aborted");
+        }
+      };
+      this.#aborts.set(signal, abort = { deliveries, listener });
+      signal.addEventListener("abort", listener);
+    }
+    abort.deliveries.add(delivery);
+  }
+
+  #stopListeningTo(delivery: Delivery): void {
+    const { signal } = delivery;
+    const abort = signal && this.#aborts.get(signal);
+    if (!abort) return;
+    abort.deliveries.delete(delivery);
+    if (abort.deliveries.size > 0) return;
+    signal.removeEventListener("abort", abort.listener);
+    this.#aborts.delete(signal);
+  }
+
   /** Does the next thing that the queue calls for, if it can be done now. */
   #advance(): void {
     if (this.#queue.size === 0) return;
-    if (this.#link !== undefined) {
-      if (this.#link.batch.length === 0) this.#write(this.#link);
+    const link = this.#link;
+    if (link !== undefined) {
+      if (link.batch.length === 0 && link.loss === undefined) this.#write(link);
     } else if (this.#connecting === undefined) {
       this.#open();
     }
@@ -433,12 +493,12 @@ export class EventClient extends EventTarget implements AsyncDisposable {
   async #open(): Promise<void> {
     const attempt = this.#connecting = new AbortController();
     const { host, port } = this.#socket;
-    let link: Link;
+    let connection: Connection | undefined, link: Link;
     try {
       const { signal } = attempt;
-      const connection = await this.#connect(host, port, { signal });
+      connection = await this.#connect(host, port, { signal });
       if (this.#connecting !== attempt) { // nobody waits for it any more
-        return void await connection.close();
+        return closeQuietly(connection);
       }
       link = new Link(
         connection,
@@ -447,6 +507,7 @@ export class EventClient extends EventTarget implements AsyncDisposable {
           : undefined,
       );
     } catch (cause) {
+      if (connection !== undefined) closeQuietly(connection);
       if (this.#connecting !== attempt) return;
       this.#connecting = undefined;
       const why = `cannot connect: ${messageOf(cause)}`;
@@ -460,7 +521,7 @@ export class EventClient extends EventTarget implements AsyncDisposable {
     this.#stats.connects++;
     this.#read(link);
     this.#advance();
-    this.dispatchEvent(new CustomEvent("connect"));
+    this.dispatchEvent(new Event("connect"));
   }
 
   /** Writes the queue, a batch at a time, until it is empty. */
@@ -484,7 +545,11 @@ export class EventClient extends EventTarget implements AsyncDisposable {
         }
       }
     } catch (cause) {
-      this.#drop(link, connectionLost(cause));
+      if (this.#link !== link) return;
+      link.loss = connectionLost(cause);
+      // Of requests written before, replies may have come; #read takes them.
+      if (link.inFlight.size === 0) this.#drop(link, link.loss);
+      else link.dropAfter(LINGER_MS, () => this.#drop(link, link.loss));
     }
   }
 
@@ -523,20 +588,17 @@ export class EventClient extends EventTarget implements AsyncDisposable {
         link.replies?.push(value);
         this.#takeReplies(link);
       }
-      this.#drop(
-        link,
-        new ConnectionClosedError(
-          link.replies?.inText
-            ? "the server closed the connection in the middle of a reply"
-            : "the server closed the connection",
-        ),
+      link.loss ??= new ConnectionClosedError(
+        link.replies?.inText
+          ? "the server closed the connection in the middle of a reply"
+          : "the server closed the connection",
       );
     } catch (cause) {
-      this.#drop(
-        link,
-        cause instanceof ProtocolError ? cause : connectionLost(cause),
-      );
+      link.loss ??= cause instanceof ProtocolError
+        ? cause
+        : connectionLost(cause);
     }
+    this.#drop(link, link.isEnding ? undefined : link.loss);
   }
 
   /** Settles what the replies read so far settle; throws a ProtocolError. */
@@ -553,8 +615,10 @@ export class EventClient extends EventTarget implements AsyncDisposable {
           { cause },
         );
       }
-      for (const member of Array.isArray(reply) ? reply : [reply]) {
+      const isBatch = Array.isArray(reply) && reply.length > 0;
+      for (const member of isBatch ? reply as JsonValue[] : [reply]) {
         this.#takeReply(link, member);
+        if (this.#link !== link) return;
       }
     }
   }
@@ -610,18 +674,20 @@ export class EventClient extends EventTarget implements AsyncDisposable {
     );
   }
 
-  #fail(delivery: Delivery, error: unknown): void {
+  #fail(
+    delivery: Delivery,
+    error: unknown,
+    cause: keyof FailedCounts = causeOf(error),
+  ): void {
     if (!this.#settle(delivery)) return;
-    this.#count(error);
+    this.#stats.failed[cause]++;
     delivery.reject(error);
   }
 
   /** Takes a delivery out of everything; false if it was settled before. */
   #settle(delivery: Delivery): boolean {
     if (!this.#pending.delete(delivery)) return false;
-    if (delivery.onAbort !== undefined) {
-      delivery.signal?.removeEventListener("abort", delivery.onAbort);
-    }
+    this.#stopListeningTo(delivery);
     if (delivery.state === "queued") {
       this.#queue.delete(delivery);
       this.#queuedBytes -= delivery.bytes;
@@ -634,12 +700,9 @@ export class EventClient extends EventTarget implements AsyncDisposable {
   }
 
   #stopConnecting(): void {
-    this.#connecting?.abort();
-    this.#connecting = undefined;
-  }
-
-  #count(error: unknown): void {
-    this.#stats.failed[causeOf(error)]++;
+    const attempt = this.#connecting;
+    this.#connecting = undefined; // first: the abort may run code that raises
+    attempt?.abort();
   }
 
   /** Has the timer fire at `deadline`, or earlier if it was to do so anyway. */
@@ -689,11 +752,10 @@ class Delivery implements Waiting {
   state: "queued" | "writing" | "written" = "queued";
   /** The id of its request, once that is out. */
   id = 0;
-  onAbort: (() => void) | undefined;
 
   constructor(
-    readonly event: string,
-    readonly socket: EventSocket,
+    readonly prepared: PreparedEvent,
+    readonly destination: EventSocket,
     /** The message; in sync mode only its body, until the id is known. */
     public text: string,
     readonly timeoutMs: number,
@@ -719,9 +781,9 @@ class Delivery implements Waiting {
 
   /** The message of every error of this delivery. */
   say(problem: string): string {
-    return `Cannot deliver ${quote(this.event)} to ${
-      formatSocket(this.socket)
-    }: ${problem}`;
+    const { event, protocol, method } = this.prepared;
+    const socket = formatSocket({ ...this.destination, protocol, method });
+    return `Cannot deliver ${quote(event)} to ${socket}: ${problem}`;
   }
 }
 
@@ -739,6 +801,12 @@ function connectionLost(cause: unknown): ConnectionClosedError {
   );
 }
 
+/** What a signal aborts, and how it is told. */
+interface Abort {
+  readonly deliveries: Set<Delivery>;
+  readonly listener: () => void;
+}
+
 /** An open connection, and what is under way on it. */
 class Link {
   readonly reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -747,23 +815,54 @@ class Link {
   /** The deliveries of the write under way. */
   batch: Delivery[] = [];
   batchBytes = 0;
-  closed: Promise<unknown> | undefined;
+  /** Why nothing more can be written, once that is so. */
+  loss: DeliveryError | undefined;
+  /** Whether we are ending it ourselves. */
+  isEnding = false;
+  /** Resolves when it is closed. */
+  readonly closed: Promise<void>;
   readonly #connection: Connection;
+  readonly #close: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(connection: Connection, readonly replies?: JsonStream) {
+    ({ promise: this.closed, resolve: this.#close } = Promise.withResolvers<
+      void
+    >());
     this.#connection = connection;
     this.reader = connection.readable.getReader();
     this.writer = connection.writable.getWriter();
     this.writer.closed.catch(() => {}); // each write tells
   }
 
-  /** Ends the pending read first: so the peer sees an orderly end. */
-  close(): void {
-    this.closed = Promise.allSettled([
-      this.reader.cancel(),
-      (async () => await this.#connection.close())(),
-    ]);
+  /**
+   * Tells the server that no more comes, and goes on reading until it ends the
+   * connection too, but not for long; then `drop` is called.
+   */
+  end(drop: () => void): void {
+    this.isEnding = true;
+    this.dropAfter(LINGER_MS, drop);
+    this.writer.close().catch(() => {}); // #read sees what is wrong
   }
+
+  dropAfter(ms: number, drop: () => void): void {
+    this.#timer ??= setTimeout(drop, ms);
+  }
+
+  /** Closes it. The pending read goes first, so that the peer sees an end. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.reader.cancel().catch(() => {});
+    closeQuietly(this.#connection);
+    this.#close();
+  }
+}
+
+/** Closes a connection that may be of any make. */
+async function closeQuietly(connection: Connection): Promise<void> {
+  try {
+    await connection.close();
+  } catch { /* it is gone, which is all that was asked */ }
 }
 
 function checkTimeout(timeoutMs: number): void {
@@ -783,8 +882,13 @@ function causeOf(error: unknown): keyof FailedCounts {
   return error instanceof ServerError ? "server" : "protocol";
 }
 
+/** Whatever was thrown, by code of any make, as text. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "an error that cannot be shown";
+  }
 }
 
 /** How many bytes `text` has in UTF-8. */

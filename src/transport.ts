@@ -11,7 +11,11 @@
 export interface Connection {
   /** What the peer sends; its end means that the peer sends no more. */
   readonly readable: ReadableStream<Uint8Array>;
-  /** What goes to the peer; a write resolves when its bytes are taken. */
+  /**
+   * What goes to the peer; a write resolves when its bytes are taken. Closing it
+   * tells the peer that no more comes, and best leaves `readable` open: then
+   * the end of a connection cannot destroy what was sent before it.
+   */
   readonly writable: WritableStream<Uint8Array>;
   /** Ends both directions. Closing what has ended must not fail. */
   close(): void | Promise<void>;
@@ -59,7 +63,7 @@ export async function connectDeno(
   conn.setNoDelay(true);
   return {
     readable: conn.readable,
-    writable: conn.writable,
+    writable: writableOf(conn),
     // The end of `readable`, or a cancel of it, has closed it already.
     close: () => closeQuietly(conn),
   };
@@ -74,7 +78,8 @@ const READ_BYTES = 64 * 1024;
  * shuts down its side, as `nc -N` does, still gets its answers. (The
  * `readable` of a `Deno.Conn` closes the whole connection at its end.)
  */
-export function acceptedConnection(conn: Deno.Conn): Connection {
+export function acceptedConnection(conn: Deno.TcpConn): Connection {
+  conn.setNoDelay(true); // answers are small, and waited for
   return {
     readable: new ReadableStream<Uint8Array>({
       async pull(controller) {
@@ -84,9 +89,19 @@ export function acceptedConnection(conn: Deno.Conn): Connection {
         else controller.enqueue(buffer.subarray(0, length));
       },
     }, { highWaterMark: 0 }),
-    writable: conn.writable,
+    writable: writableOf(conn),
     close: () => closeQuietly(conn),
   };
+}
+
+/** Unlike `conn.writable`, closing it does not close the other direction. */
+function writableOf(conn: Deno.TcpConn): WritableStream<Uint8Array> {
+  return new WritableStream({
+    async write(bytes) {
+      while (bytes.length > 0) bytes = bytes.subarray(await conn.write(bytes));
+    },
+    close: () => conn.closeWrite(),
+  });
 }
 
 function closeQuietly(conn: Deno.Conn): void {

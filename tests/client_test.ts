@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import {
   ConnectError,
+  type Connection,
   ConnectionClosedError,
   DeliveryTimeoutError,
   EventClient,
@@ -296,13 +297,14 @@ Deno.test("EventClient ignores replies that are unknown, twice, or no replies", 
       resultTo(b),
     ].join(""));
   assertEquals(values, ["first", "ok"]);
-  assertEquals(stats.unmatched, 8);
+  assertEquals(stats.unmatched, 9);
   assertEquals(unmatched, [
     "no request in flight has the id 0",
     `no request in flight has the id "${unmatched[1].match(/\d+/)}"`,
     `no request in flight has the id ${unmatched[1].match(/\d+/)}`,
     "it is a request or a notification",
     "it is a request or a notification",
+    "it is not an object",
     "it is not an object",
     "it is not an object",
     "no request in flight has the id (absent)",
@@ -611,6 +613,108 @@ Deno.test("EventClient fails what was not written when it cannot connect again",
   await server[Symbol.asyncDispose]();
 });
 
+/** A connection in memory of which a test is the server. */
+function scripted(write: (text: string) => void | Promise<void>) {
+  let replies!: ReadableStreamDefaultController<Uint8Array>;
+  let closed = 0;
+  const connection: Connection = {
+    readable: new ReadableStream({ start: (c) => void (replies = c) }),
+    writable: new WritableStream({
+      write: (bytes) => write(new TextDecoder().decode(bytes)),
+    }),
+    close: () => void closed++,
+  };
+  return {
+    connection,
+    reply: (text: string) => replies.enqueue(new TextEncoder().encode(text)),
+    end: () => replies.close(),
+    fail: (error: unknown) => replies.error(error),
+    get closed() {
+      return closed;
+    },
+  };
+}
+
+Deno.test("EventClient takes replies that came before a write failed", async () => {
+  const lost = new Error("broken pipe");
+  const first = scripted((text) => {
+    const { id, method } = JSON.parse(text);
+    if (method === "E_1") return void (replyToFirst = resultTo(id));
+    first.reply(replyToFirst);
+    throw lost;
+  });
+  let replyToFirst = "";
+  const second = scripted((text) =>
+    second.reply(resultTo(JSON.parse(text).id))
+  );
+  const connections = [first.connection, second.connection];
+  const client = new EventClient("jsonrpc:127.0.0.1:1", {
+    ...SYNC,
+    connect: () => Promise.resolve(connections.shift()!),
+  });
+  const raised = [client.raise("E_1")];
+  await once(client, "connect");
+  raised.push(client.raise("E_2"));
+  assertEquals(await raised[0], "ok");
+  raised.push(client.raise("E_3"));
+  first.end();
+  const error = await assertRejects(() => raised[1], ConnectionClosedError);
+  assertEquals([error.cause, error.mayHaveArrived], [lost, true]);
+  assertEquals(await raised[2], "ok");
+  second.end();
+  await client.close();
+});
+
+Deno.test("EventClient survives causes of any make", async () => {
+  const odd = [Object.create(null), undefined, {
+    get message() {
+      throw new Error();
+    },
+  }];
+  for (const cause of odd) {
+    await using client = new EventClient("jsonrpc:127.0.0.1:1", {
+      ...PATIENT,
+      connect: () => Promise.reject(cause),
+    });
+    const error = await assertRejects(() => client.raise("E_X"), ConnectError);
+    assertEquals(error.cause, cause);
+
+    const server = scripted(() => {});
+    await using reading = new EventClient("jsonrpc:127.0.0.1:1", {
+      ...SYNC,
+      connect: () => Promise.resolve(server.connection),
+    });
+    const raised = reading.raise("E_X");
+    server.fail(cause);
+    await assertRejects(() => raised, ConnectionClosedError);
+    assertEquals(server.closed, 1);
+  }
+});
+
+Deno.test("EventClient closes a connection that it cannot use", async () => {
+  const { connection } = scripted(() => {});
+  connection.writable.getWriter();
+  let closed = 0;
+  await using client = new EventClient("jsonrpc:127.0.0.1:1", {
+    ...PATIENT,
+    connect: () =>
+      Promise.resolve({ ...connection, close: () => void closed++ }),
+  });
+  await assertRejects(() => client.raise("E_X"), ConnectError, "locked");
+  assertEquals(closed, 1);
+});
+
+Deno.test("EventClient ignores the rest of a batch that ends the connection", async () => {
+  const { values, stats } = await converse(1, ([id]) =>
+    JSON.stringify([
+      { id: null, error: { code: 1, message: "no" } },
+      { id, result: "ok" },
+      7,
+    ]));
+  assert((values[0] as unknown) instanceof ServerError);
+  assertEquals(stats.unmatched, 0);
+});
+
 // The queue.
 
 Deno.test("EventClient.raise() rejects at once when the queue is full", async () => {
@@ -767,6 +871,27 @@ Deno.test("EventClient.close() closes an idle connection in an orderly way", asy
   assertEquals(disconnects, [undefined]);
 });
 
+Deno.test("EventClient.close() loses nothing to a server that answers notifications", async () => {
+  const COUNT = 1000;
+  let handled = 0;
+  const ended = gate();
+  await using server = serve(async (conn, reader) => {
+    try {
+      while (await reader.next() !== undefined) {
+        handled++;
+        await send(conn, `{"id":null,"jsonrpc":"2.0","result":true}`);
+      }
+    } finally {
+      ended.open();
+    }
+  });
+  const client = new EventClient(server.socket, PATIENT);
+  for (let n = 0; n < COUNT; n++) client.raise("E_X", [n, "x".repeat(200)]);
+  await client.close();
+  await ended.opened;
+  assertEquals([handled, client.stats.written], [COUNT, COUNT]);
+});
+
 Deno.test("EventClient.raise() rejects after close()", async () => {
   const client = new EventClient("jsonrpc:127.0.0.1:1");
   await client.close();
@@ -799,11 +924,9 @@ Deno.test("await using closes an EventClient when its scope ends by an error", a
 Deno.test("EventClient.flush() waits for what was raised before it, and never rejects", async () => {
   const answer = gate();
   await using server = serve(async (conn, reader) => {
-    for (let n = 0; n < 2; n++) {
-      const { id } = await reader.message();
-      if (n === 0) await answer.opened;
-      await send(conn, resultTo(id));
-    }
+    const { id } = await reader.message();
+    await answer.opened;
+    await send(conn, resultTo(id));
     await reader.next();
   });
   await using client = new EventClient(server.socket, SYNC);
@@ -949,23 +1072,63 @@ Deno.test("EventClient.raise() stops waiting for a reply when aborted", async ()
   assertEquals(client.stats.unmatched, 1);
 });
 
-Deno.test("EventClient.raise() takes its listener off the signal", async () => {
+Deno.test("EventClient.raise() keeps one listener on a signal, and takes it off", async () => {
   await using server = serve(echo);
   await using client = new EventClient(server.socket, SYNC);
   const { signal } = new AbortController();
-  let listeners = 0;
+  let added = 0, removed = 0;
   const { addEventListener, removeEventListener } = signal;
   signal.addEventListener = (...args: [string, EventListener]) => {
-    listeners++;
+    added++;
     addEventListener.apply(signal, args);
   };
   signal.removeEventListener = (...args: [string, EventListener]) => {
-    listeners--;
+    removed++;
     removeEventListener.apply(signal, args);
   };
-  await client.raise("E_X", {}, { signal });
-  await client.raise("E_X", {}, { signal });
-  assertEquals(listeners, 0);
+  const raised = Array.from(
+    { length: 1000 },
+    (_, n) => client.raise("E_X", [n], { signal }),
+  );
+  assertEquals([added, removed], [1, 0]);
+  await Promise.all(raised);
+  assertEquals([added, removed], [1, 1]);
+});
+
+Deno.test("EventClient.raise() rejects all events of one signal, and counts them as aborted", async () => {
+  await using client = new EventClient("jsonrpc:127.0.0.1:1", {
+    ...PATIENT,
+    connect: () => new Promise(() => {}),
+  });
+  const aborting = new AbortController();
+  const { signal } = aborting;
+  const raised = [1, 2, 3].map((n) => client.raise("E_X", [n], { signal }));
+  const reason = new ConnectError("mine");
+  aborting.abort(reason);
+  for (const { status, ...rest } of await Promise.allSettled(raised)) {
+    assertEquals([status, rest], ["rejected", { reason }]);
+  }
+  assertEquals(client.stats.failed.aborted, 3);
+  assertEquals(client.stats.failed.connect, 0);
+});
+
+Deno.test("EventClient.raise() connects anew for what is raised when connecting is given up", async () => {
+  let attempts = 0;
+  const raised: Promise<unknown>[] = [];
+  const client: EventClient = new EventClient("jsonrpc:127.0.0.1:1", {
+    ...PATIENT,
+    connect: (_host, _port, { signal }) => {
+      if (++attempts > 1) return Promise.reject(new Error("second"));
+      signal.addEventListener("abort", () => raised.push(client.raise("E_Y")));
+      return new Promise(() => {});
+    },
+  });
+  const aborting = new AbortController();
+  const given = client.raise("E_X", {}, { signal: aborting.signal });
+  aborting.abort();
+  await assertRejects(() => given, DOMException);
+  await assertRejects(() => raised[0], ConnectError, "second");
+  await client.close();
 });
 
 // A message is never cut short and followed by another.
@@ -1041,7 +1204,7 @@ Deno.test("new EventClient() refuses wrong options", () => {
   assertThrows(make({ delimiter: "," }), RangeError, `delimiter ","`);
   assertThrows(make({ maxQueueBytes: 0 }), RangeError, "maxQueueBytes 0");
   assertThrows(make({ maxMessageBytes: 0 }), RangeError, "maxMessageBytes 0");
-  assertThrows(make({ eventParam: "" }), RangeError, `eventParam ""`);
+  assertThrows(make({ eventParam: "" }), TypeError, `eventParam ""`);
   assertThrows(() => new EventClient("127.0.0.1:1"), SocketSyntaxError);
 });
 

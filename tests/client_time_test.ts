@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { EventClient, type EventClientOptions } from "../src/client.ts";
-import { DeliveryTimeoutError } from "../src/errors.ts";
+import { ConnectionClosedError, DeliveryTimeoutError } from "../src/errors.ts";
 import { JsonStream } from "../src/json_stream.ts";
 import type { Connection } from "../src/transport.ts";
 import { FakeTime, settled } from "./helpers/fake_time.ts";
@@ -265,5 +265,71 @@ Deno.test(
     assertTimedOut(raised, "within 100 ms", true);
     assertEquals(client.stats.failed.timeout, 1);
     await client.close();
+  },
+);
+
+Deno.test(
+  "EventClient.close() gives the server a second to end, and no more",
+  pure,
+  async () => {
+    using time = new FakeTime();
+    const never = new Promise<void>(() => {});
+    const client = new EventClient(SOCKET, {
+      connect: () =>
+        Promise.resolve({
+          readable: new ReadableStream<Uint8Array>({ cancel: () => never }),
+          writable: new WritableStream<Uint8Array>(),
+          close: () => never,
+        }),
+    });
+    await client.raise("E_X");
+    const closed = watch(client.close());
+    await time.tick(999);
+    assertEquals(closed.outcome, "pending");
+    await time.tick(1);
+    assertEquals(closed.outcome, "delivered");
+    assertEquals(time.timers, 0);
+  },
+);
+
+Deno.test(
+  "EventClient gives up after a second on replies that may precede a failed write",
+  pure,
+  async () => {
+    using time = new FakeTime();
+    let writes = 0;
+    const client = new EventClient(SOCKET, {
+      syncMode: true,
+      timeoutMs: 60_000,
+      connect: () =>
+        Promise.resolve({
+          readable: new ReadableStream<Uint8Array>(),
+          writable: new WritableStream<Uint8Array>({
+            write() {
+              if (++writes === 2) throw new Error("broken pipe");
+            },
+          }),
+          close: () => {},
+        }),
+    });
+    const one = watch(client.raise("E_1"));
+    await settled();
+    const two = watch(client.raise("E_2"));
+    await time.tick(999);
+    assertEquals([one.outcome, two.outcome], ["pending", "pending"]);
+    const three = watch(client.raise("E_3"));
+    await time.tick(1);
+    for (const { outcome } of [one, two]) {
+      assertInstanceOf(outcome, ConnectionClosedError);
+      assertEquals(outcome.mayHaveArrived, true);
+    }
+    assertEquals(
+      [three.outcome, writes],
+      ["pending", 3],
+      "on a new connection",
+    );
+    await time.tick(60_000);
+    client.close();
+    await time.tick(1000);
   },
 );

@@ -2,9 +2,9 @@
 
 import type { Connection } from "../../src/transport.ts";
 
-/** Two ends of one connection. */
+/** Two ends of one connection. When one ends its writable, all ends. */
 export function memoryPair(): [Connection, Connection] {
-  const [there, back] = [pipe(), pipe()];
+  const there = pipe(() => close()), back = pipe(() => close());
   const close = () => {
     there.end();
     back.end();
@@ -15,12 +15,13 @@ export function memoryPair(): [Connection, Connection] {
   ];
 }
 
-function pipe() {
+function pipe(onEnd: () => void) {
   let controller!: TransformStreamDefaultController<Uint8Array>;
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
     start(c) {
       controller = c;
     },
+    flush: onEnd,
   });
   return { readable, writable, end: () => controller.terminate() };
 }

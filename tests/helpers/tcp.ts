@@ -104,6 +104,7 @@ export function serve(script: Script, port = 0): Server {
   const listener = Deno.listen({ hostname: "127.0.0.1", port });
   const open = new Set<Deno.TcpConn>();
   const scripts: Promise<void>[] = [];
+  const failures: unknown[] = [];
   let accepted = 0;
   let isEnding = false;
 
@@ -112,7 +113,7 @@ export function serve(script: Script, port = 0): Server {
     try {
       await script(conn, new TextReader(conn), n);
     } catch (error) {
-      if (!isEnding && !isConnectionError(error)) throw error;
+      if (!isEnding && !isConnectionError(error)) failures.push(error);
     } finally {
       open.delete(conn);
       closeQuietly(conn);
@@ -137,6 +138,7 @@ export function serve(script: Script, port = 0): Server {
       for (const conn of open) closeQuietly(conn);
       await accepting;
       await Promise.all(scripts);
+      if (failures.length > 0) throw failures[0];
     },
   };
 }
