@@ -43,6 +43,20 @@ export interface ReceivedEvent {
  */
 export type EventHandler = (event: ReceivedEvent) => unknown;
 
+/** Where it is told what went wrong; neither may throw. */
+export interface Reports {
+  /** Takes what a handler threw. */
+  onError: (error: unknown) => void;
+  /** Takes what is wrong with a message that is no request. */
+  onInvalid: (reason: string, peer: Address) => void;
+}
+
+/**
+ * How many members a batch may have: each is handled at once, and each that is
+ * wrong is answered by far more bytes than it has.
+ */
+const MAX_BATCH = 1000;
+
 /** What is to be sent back: nothing, a JSON text, or one of them later. */
 export type Answer = string | undefined | Promise<string | undefined>;
 
@@ -52,11 +66,11 @@ export type Answerer = (message: JsonValue, peer: Address) => Answer;
 /**
  * Turns a handler, or an object of one for each method, into a function from a
  * parsed message, or a batch of them, to the answer. That neither throws nor
- * rejects, unless `onError` does; an answer that is known at once is no promise.
+ * rejects; an answer that is known at once is no promise.
  */
 export function answererOf(
   handlers: EventHandler | Record<string, EventHandler>,
-  onError: (error: unknown) => void,
+  { onError, onInvalid }: Reports,
 ): Answerer {
   const handler = typeof handlers === "function"
     ? handlers
@@ -64,7 +78,11 @@ export function answererOf(
   return function answer(message, peer) {
     if (!Array.isArray(message)) return answerOne(message, peer);
     if (message.length === 0) {
-      return errorOf(null, invalidRequest("the batch is empty"));
+      return refuse(null, "the batch is empty", peer);
+    }
+    if (message.length > MAX_BATCH) {
+      const reason = `the batch has more than ${MAX_BATCH} members`;
+      return refuse(null, reason, peer);
     }
     const answers = message.map((member) => answerOne(member, peer));
     return answers.some((a) => a instanceof Promise)
@@ -75,7 +93,7 @@ export function answererOf(
   function answerOne(value: JsonValue, peer: Address): Answer {
     const message = readMessage(value);
     if (message.kind === "invalid") {
-      return errorOf(message.id, invalidRequest(message.reason));
+      return refuse(message.id, message.reason, peer);
     }
     const { kind, method, params } = message;
     const id = kind === "request" ? message.id : null;
@@ -90,18 +108,22 @@ export function answererOf(
     }
   }
 
+  function refuse(id: RequestId, reason: string, peer: Address): string {
+    onInvalid(reason, peer);
+    return errorOf(id, new ServerError(-32600, "Invalid Request", reason));
+  }
+
   function succeed(id: RequestId, result: unknown): string | undefined {
     return id === null ? undefined : resultOf(id, result ?? null);
   }
 
   function fail(id: RequestId, error: unknown): string | undefined {
-    if (error instanceof ServerError && Number.isInteger(error.code)) {
-      if (id === null) return undefined;
-      try {
-        return errorOf(id, error);
-      } catch (dataError) {
-        error = dataError; // JSON cannot carry its data
+    try {
+      if (error instanceof ServerError && Number.isInteger(error.code)) {
+        return id === null ? undefined : errorOf(id, error);
       }
+    } catch (dataError) {
+      error = dataError; // JSON cannot carry its data
     }
     onError(error);
     return id === null
@@ -127,8 +149,4 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 function toBatch(answers: (string | undefined)[]): string | undefined {
   const texts = answers.filter((a) => a !== undefined);
   return texts.length === 0 ? undefined : `[${texts.join(",")}]`;
-}
-
-function invalidRequest(reason: string): ServerError {
-  return new ServerError(-32600, "Invalid Request", reason);
 }

@@ -12,7 +12,7 @@ import {
 } from "./answer.ts";
 import { ServerError } from "./errors.ts";
 import { JsonStream } from "./json_stream.ts";
-import { errorOf, type JsonValue } from "./message.ts";
+import { errorOf, isObject, type JsonValue } from "./message.ts";
 import { formatHost } from "./socket.ts";
 import { acceptedConnection, type Connection } from "./transport.ts";
 
@@ -54,6 +54,11 @@ export interface ServeEventsOptions {
    * @default {console.error}
    */
   onError?: (error: unknown) => void;
+  /**
+   * Called when a peer sent what is no event, or is one peer too many, and why.
+   * The peer is told the same.
+   */
+  onInvalid?: (reason: string, peer: Address) => void;
 }
 
 /** A running server for events. */
@@ -67,22 +72,27 @@ export interface EventServer extends AsyncDisposable {
   /**
    * Stops the server: nothing more is accepted or read, handlers under way may
    * end and their answers go out, for 5 seconds at most. Resolves when all
-   * connections are closed. Calling it again is fine.
+   * connections are closed; so a handler must not wait for it. Calling it again
+   * is fine.
    */
   shutdown(): Promise<void>;
 }
 
 const DEFAULT_PORT = 8080; // as in the examples of OpenSIPS
 const DEFAULT_MAX_CONNECTIONS = 1000;
-/** How many handlers may be under way for one connection; then it waits. */
-const MAX_UNDER_WAY = 1024;
+/**
+ * How many handlers may be under way for one connection, and how many
+ * characters the messages have that they handle; then it waits.
+ */
+const MAX_UNDER_WAY = 1024, MAX_UNDER_WAY_LENGTH = 1024 * 1024;
 /** How many characters of answers may wait for one peer to read them. */
 const MAX_UNREAD = 1024 * 1024;
 /** How long answers under way may take to go out at a shutdown. */
 const SHUTDOWN_MS = 5000;
 /**
- * How long a peer may go on sending after it was told that it cannot be read.
- * To close at once would reset the connection, and take the error with it.
+ * How long a peer may take to end a connection after we did. To close at once,
+ * while it still sends, would reset the connection, and destroy what it has not
+ * yet read of our answers.
  */
 const LINGER_MS = 1000;
 /** How long to wait when no connection can be accepted, as at EMFILE. */
@@ -129,7 +139,13 @@ export function serveEvents(
     maxConnections = DEFAULT_MAX_CONNECTIONS,
     onListen,
     onError = console.error,
+    onInvalid,
   } = options;
+  if (typeof handler !== "function" && !isObject(handler)) {
+    throw new TypeError(
+      "Cannot serve events: the second argument is no handler, expected a function, or an object of one for each method",
+    );
+  }
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new RangeError(
       `Cannot listen at port ${port}: expected an integer from 0 to 65535`,
@@ -144,33 +160,46 @@ export function serveEvents(
 
   const listener = Deno.listen({ hostname: host, port });
   const address = toAddress(listener.addr);
-  const answer = answererOf(handler, onError);
+  try {
+    onListen?.(address);
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
+  const reports = { onError: quietly(onError), onInvalid: quietly(onInvalid) };
+  const answer = answererOf(handler, reports);
   const sessions = new Set<Session>();
   let stopping: Promise<void> | undefined;
 
   async function accept(): Promise<void> {
     while (stopping === undefined) {
-      let conn: Deno.Conn;
+      let conn: Deno.TcpConn;
       try {
         conn = await listener.accept();
       } catch (error) {
         if (stopping !== undefined) return;
-        onError(error);
+        if (isPeerGone(error)) continue;
+        reports.onError(error);
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
         continue;
+      }
+      if (stopping !== undefined) { // while this one was accepted
+        conn.close();
+        return;
       }
       const session = new Session(
         acceptedConnection(conn),
         toAddress(conn.remoteAddr),
         answer,
         new JsonStream({ maxMessageBytes }),
+        reports.onInvalid,
       );
       if (sessions.size >= maxConnections) {
         session.refuse(new ServerError(-32000, "Too many connections"));
         continue;
       }
       sessions.add(session);
-      session.run().finally(() => sessions.delete(session));
+      session.run().then(() => sessions.delete(session));
     }
   }
 
@@ -193,7 +222,6 @@ export function serveEvents(
   accepting.then(() => stopping).then(finished.resolve, finished.reject);
   signal?.addEventListener("abort", shutdown);
   if (signal?.aborted) shutdown();
-  onListen?.(address);
   return {
     address,
     socket: `jsonrpc:${formatHost(address.host)}:${address.port}`,
@@ -201,6 +229,24 @@ export function serveEvents(
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   };
+}
+
+/** A hook that is called if there is one, and whose failure does no harm. */
+function quietly<A extends unknown[]>(
+  hook: ((...args: A) => void) | undefined,
+): (...args: A) => void {
+  return (...args) => {
+    try {
+      hook?.(...args);
+    } catch { /* there is nobody left to tell */ }
+  };
+}
+
+/** Whether a connection ended before it was accepted. */
+function isPeerGone(error: unknown): boolean {
+  return error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.ConnectionReset;
 }
 
 function toAddress(addr: Deno.Addr): Address {
@@ -213,14 +259,17 @@ class Session {
   readonly #connection: Connection;
   readonly #peer: Address;
   readonly #answer: Answerer;
+  readonly #onInvalid: (reason: string, peer: Address) => void;
   readonly #messages: JsonStream;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  /** Handlers that have not ended. */
+  /** Handlers that have not ended, and the length of their messages. */
   #underWay = 0;
+  #underWayLength = 0;
   /** Answers that wait for the write under way. */
   #unread = "";
   #isWriting = false;
+  #hasAnswered = false;
   #isStopping = false;
   /** Whether the peer takes no more answers. */
   #isDeaf = false;
@@ -233,7 +282,9 @@ class Session {
     peer: Address,
     answer: Answerer,
     messages: JsonStream,
+    onInvalid: (reason: string, peer: Address) => void,
   ) {
+    this.#onInvalid = onInvalid;
     this.#connection = connection;
     this.#peer = peer;
     this.#answer = answer;
@@ -248,10 +299,12 @@ class Session {
     return this.#run ??= this.#serve();
   }
 
-  /** Reads no more, lets what is under way end, and closes. */
+  /** Takes no more messages, lets what is under way end, and closes. */
   stop(): Promise<void> {
-    this.#isStopping = true;
-    this.#reader.cancel().catch(() => {});
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      this.#finish();
+    }
     return this.run();
   }
 
@@ -263,17 +316,18 @@ class Session {
   }
 
   /** Says why the peer is not served, and closes. */
-  async refuse(error: ServerError): Promise<void> {
+  refuse(error: ServerError): void {
     this.#send(errorOf(null, error));
-    await this.#until(() => this.#isFlushed());
-    this.#connection.close();
+    this.#onInvalid(String(error.data ?? error.message), this.#peer);
+    this.stop();
   }
 
   async #serve(): Promise<void> {
     try {
-      while (!this.#isStopping) {
+      for (;;) {
         const { value, done } = await this.#reader.read();
         if (done) break;
+        if (this.#isStopping) continue;
         this.#messages.push(value);
         await this.#takeMessages();
       }
@@ -281,38 +335,48 @@ class Session {
         this.#messages.end();
         await this.#takeMessages();
       }
-    } catch (error) {
-      // Any other error says that the peer is gone, which is its right.
-      if (error instanceof Unreadable) await this.#linger(error);
+    } catch {
+      // The peer is gone, which is its right.
     }
-    await this.#until(() =>
-      this.#isClosed || (this.#underWay === 0 && this.#isFlushed())
-    );
-    this.#connection.close();
+    await this.#until(() => this.#isDone());
+    this.close();
   }
 
-  /** Handles what was read; throws an Unreadable at what is not JSON. */
+  async #finish(): Promise<void> {
+    await this.#until(() => this.#isDone());
+    if (!this.#hasAnswered || this.#isClosed) return this.close();
+    const timer = setTimeout(() => this.close(), LINGER_MS);
+    this.#writer.close().catch(() => {}); // then #serve sees it
+    await this.run();
+    clearTimeout(timer);
+  }
+
+  /** Handles what was read. At what is not JSON, it says so and stops. */
   async #takeMessages(): Promise<void> {
     while (!this.#isStopping) {
-      let message: JsonValue;
+      let text: string | undefined, message: JsonValue;
       try {
-        const text = this.#messages.next();
+        text = this.#messages.next();
         if (text === undefined) return;
         message = JSON.parse(text);
-      } catch (cause) {
-        throw new Unreadable((cause as Error).message);
+      } catch (error) {
+        const { message } = error as Error;
+        this.refuse(new ServerError(-32700, "Parse error", message));
+        return;
       }
-      this.#handle(message);
+      this.#handle(message, text.length);
       if (!this.#mayGoOn()) await this.#until(() => this.#mayGoOn());
     }
   }
 
-  #handle(message: JsonValue): void {
+  #handle(message: JsonValue, length: number): void {
     const answer = this.#answer(message, this.#peer);
     if (!(answer instanceof Promise)) return this.#send(answer);
     this.#underWay++;
+    this.#underWayLength += length;
     answer.then((text) => {
       this.#underWay--;
+      this.#underWayLength -= length;
       this.#send(text);
       this.#notify();
     });
@@ -321,11 +385,14 @@ class Session {
   /** A peer that sends faster than it is served, or reads, has to wait. */
   #mayGoOn(): boolean {
     return this.#isClosed ||
-      (this.#underWay < MAX_UNDER_WAY && this.#unread.length < MAX_UNREAD);
+      (this.#underWay < MAX_UNDER_WAY &&
+        this.#underWayLength < MAX_UNDER_WAY_LENGTH &&
+        this.#unread.length < MAX_UNREAD);
   }
 
   #send(text: string | undefined): void {
     if (text === undefined || this.#isDeaf) return;
+    this.#hasAnswered = true;
     this.#unread += text;
     if (!this.#isWriting) this.#write();
   }
@@ -346,20 +413,10 @@ class Session {
     this.#notify();
   }
 
-  #isFlushed(): boolean {
-    return !this.#isWriting && this.#unread === "";
-  }
-
-  /** Says what was wrong, and reads on for a while so that it is heard. */
-  async #linger({ message }: Unreadable): Promise<void> {
-    this.#send(errorOf(null, new ServerError(-32700, "Parse error", message)));
-    const timer = setTimeout(() => this.stop(), LINGER_MS);
-    try {
-      while (!(await this.#reader.read()).done);
-    } catch {
-      // The peer is gone, so there is nobody to wait for.
-    }
-    clearTimeout(timer);
+  /** Whether nothing is under way any more, or nothing can be. */
+  #isDone(): boolean {
+    return this.#isClosed ||
+      (this.#underWay === 0 && !this.#isWriting && this.#unread === "");
   }
 
   /** Waits until a change makes `condition` true. */
@@ -372,6 +429,3 @@ class Session {
     this.#changed = Promise.withResolvers<void>();
   }
 }
-
-/** What a peer sent is not JSON, so where it goes on cannot be known. */
-class Unreadable extends Error {}

@@ -16,6 +16,7 @@ import {
   type ServeEventsOptions,
   ServerError,
 } from "../mod.ts";
+import { acceptedConnection } from "../src/transport.ts";
 import { FakeTime } from "./helpers/fake_time.ts";
 import { cutAtRandom, newSeed, randomFrom } from "./helpers/random.ts";
 import { gate, send, TextReader } from "./helpers/tcp.ts";
@@ -518,4 +519,199 @@ Deno.test("EventClient and serveEvents() carry every event to each other", async
   assertEquals(await client.raise("E_X", new NamedParams([["b", 1]])), {
     b: 1,
   });
+});
+
+/** Has `Deno.listen` give a listener whose `accept` a test decides. */
+function stubListen(accept: () => Promise<Deno.TcpConn>): Disposable {
+  const { listen } = Deno;
+  const addr = { transport: "tcp", hostname: "127.0.0.1", port: 8080 };
+  Deno.listen = (() => ({
+    addr,
+    accept,
+    close() {},
+  })) as unknown as typeof listen;
+  return { [Symbol.dispose]: () => void (Deno.listen = listen) };
+}
+
+Deno.test("serveEvents() is not held up by connections that are reset before they are accepted", async () => {
+  using time = new FakeTime();
+  let accepts = 0;
+  const errors: unknown[] = [];
+  using _stub = stubListen(() =>
+    ++accepts <= 100
+      ? Promise.reject(new Deno.errors.NotConnected())
+      : new Promise(() => {})
+  );
+  listen({}, { onError: (error) => errors.push(error) });
+  await time.tick(0);
+  assertEquals([accepts, errors, time.timers], [101, [], 0]);
+});
+
+Deno.test("serveEvents() reports that it cannot accept, pauses, and goes on", async () => {
+  using time = new FakeTime();
+  let accepts = 0;
+  const full = new Error("Too many open files");
+  const errors: unknown[] = [];
+  using _stub = stubListen(() =>
+    ++accepts === 1 ? Promise.reject(full) : new Promise(() => {})
+  );
+  listen({}, {
+    onError: (error) => {
+      errors.push(error);
+      throw error; // which must not end it
+    },
+  });
+  await time.tick(99);
+  assertEquals([accepts, errors], [1, [full]]);
+  await time.tick(1);
+  assertEquals([accepts, errors], [2, [full]]);
+});
+
+Deno.test("EventServer.shutdown() closes what is accepted at the same time", async () => {
+  const accepting = Promise.withResolvers<Deno.TcpConn>();
+  using _stub = stubListen(() => accepting.promise);
+  const server = listen({});
+  const stopped = server.shutdown();
+  let closed = 0;
+  accepting.resolve({ close: () => void closed++ } as Deno.TcpConn);
+  await stopped;
+  await server.finished;
+  assertEquals(closed, 1);
+});
+
+Deno.test("serveEvents() has answers leave at once", () => {
+  let noDelay: boolean | undefined;
+  acceptedConnection({
+    setNoDelay: (on: boolean) => void (noDelay = on),
+  } as Deno.TcpConn);
+  assertEquals(noDelay, true);
+});
+
+Deno.test("serveEvents() bounds the bytes of the events under way", async () => {
+  const release = gate();
+  let started = 0;
+  await using server = listen(() => {
+    started++;
+    return release.opened;
+  });
+  using peer = await connect(server);
+  const big = request(null, "m", ["x".repeat(400_000)]);
+  const sent = peer.send(big.repeat(20));
+  using watcher = await connect(server);
+  await watcher.send(request("w"));
+  while (started < 4) await new Promise((r) => setTimeout(r));
+  for (let i = 0; i < 100; i++) await new Promise((r) => setTimeout(r));
+  assertEquals(started, 4); // three that have over 1 MiB, and the watcher's
+  release.open();
+  await sent;
+  while (started < 21) await new Promise((r) => setTimeout(r));
+});
+
+Deno.test("serveEvents() survives an onError that throws", async () => {
+  const throwing = () => {
+    throw new Error("db down");
+  };
+  await using server = listen({
+    sync: throwing,
+    async: () => Promise.reject(new Error("boo")),
+    hostile: () => Promise.reject(new Proxy({}, { getPrototypeOf: throwing })),
+  }, { onError: throwing, onInvalid: throwing });
+  for (const method of ["sync", "async", "hostile"]) {
+    await exchange(server, request(null, method));
+    assertStringIncludes(await exchange(server, request(1, method)), "-32603");
+  }
+  assertStringIncludes(await exchange(server, "{}"), "-32600");
+});
+
+Deno.test("serveEvents() tells what is invalid, and of whom", async () => {
+  const told: string[] = [];
+  await using server = listen(HANDLERS, {
+    maxConnections: 1,
+    onInvalid: (reason, { host, port }) => {
+      assert(port > 0);
+      told.push(`${host}: ${reason}`);
+    },
+  });
+  for (const text of ["POST / HTTP/1.1", `{"id":1}`, "[]"]) {
+    await exchange(server, text);
+  }
+  using one = await connect(server);
+  await one.send(request(1, "echo"));
+  await one.reader.message();
+  await exchange(server, "");
+  assertEquals(told, [
+    `127.0.0.1: Cannot read JSON: no text begins with the byte 0x50 ("P")`,
+    `127.0.0.1: its "jsonrpc" is not "2.0"`,
+    "127.0.0.1: the batch is empty",
+    "127.0.0.1: Too many connections",
+  ]);
+});
+
+Deno.test("serveEvents() refuses a batch of more than 1000", async () => {
+  let handled = 0;
+  await using server = listen(() => ++handled);
+  const batch = (count: number) =>
+    `[${Array.from({ length: count }, (_, n) => request(n)).join(",")}]`;
+  assertEquals(
+    await exchange(server, batch(1001)),
+    `{"id":null,"jsonrpc":"2.0","error":{"code":-32600,"message":"Invalid Request","data":"the batch has more than 1000 members"}}`,
+  );
+  assertEquals(handled, 0);
+  assertEquals(JSON.parse(await exchange(server, batch(1000))).length, 1000);
+});
+
+Deno.test("serveEvents() refuses what is nested too deep to be handled", async () => {
+  await using server = listen(HANDLERS);
+  const params = "[".repeat(100_000) + "]".repeat(100_000);
+  assertStringIncludes(
+    await exchange(
+      server,
+      `{"id":1,"jsonrpc":"2.0","method":"echo","params":${params}}`,
+    ),
+    "a text is nested deeper than 1000 levels",
+  );
+});
+
+Deno.test("serveEvents() throws what onListen throws, and listens no more", () => {
+  const { port } = (() => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    return listener.addr;
+  })();
+  assertThrows(
+    () =>
+      listen(HANDLERS, {
+        port,
+        onListen: () => {
+          throw new RangeError("mine");
+        },
+      }),
+    RangeError,
+    "mine",
+  );
+  Deno.listen({ hostname: "127.0.0.1", port }).close();
+});
+
+Deno.test("serveEvents() refuses to serve without a handler", () => {
+  for (const handler of [undefined, null, 1, []]) {
+    assertThrows(
+      () => serveEvents({ port: 0 }, handler as unknown as EventHandler),
+      TypeError,
+      "the second argument is no handler",
+    );
+  }
+});
+
+Deno.test("EventServer.shutdown() gives a peer a second to end, when it was answered", async () => {
+  const server = listen(HANDLERS);
+  using peer = await connect(server);
+  await peer.send(request(1, "echo"));
+  await peer.reader.message();
+  using time = new FakeTime();
+  let isStopped = false;
+  const stopped = server.shutdown().then(() => isStopped = true);
+  assertEquals(await peer.reader.next(), undefined); // told, but not ending
+  await time.tick(999);
+  assertEquals(isStopped, false);
+  await time.tick(1);
+  await stopped;
 });
