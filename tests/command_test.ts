@@ -13,7 +13,7 @@ import {
   start,
   startListen,
 } from "./helpers/command.ts";
-import { freePort, gate, send, serve } from "./helpers/tcp.ts";
+import { freePort, gate, send, serve, TextReader } from "./helpers/tcp.ts";
 
 const SOCKET = "jsonrpc:127.0.0.1:8080";
 
@@ -29,6 +29,13 @@ Deno.test("the command prints its help", async () => {
       assertStringIncludes(stdout, text);
     }
   }
+});
+
+Deno.test("the command takes help for --help", async () => {
+  assertStringIncludes((await run(["help"])).stdout, "Exit codes");
+  const { code, stdout } = await run(["help", "listen"]);
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "Usage: event-jsonrpc listen");
 });
 
 Deno.test("the command prints its version", async () => {
@@ -64,6 +71,49 @@ for (
 }
 
 const WRONG: [args: string[], error: string, help?: string][] = [
+  [["raise", SOCKET, "E_X", "--_=5"], "unknown option --_", "raise"],
+  [
+    ["raise", SOCKET, "E_X", "--sync=maybe"],
+    "option --sync takes no value",
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_X", "--dry-run", "--dry-run=false"],
+    "option --dry-run takes no value",
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_X", "--help=x"],
+    "option --help takes no value",
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "ip=1"],
+    `the event is "ip=1", expected a name such as E_PIKE_BLOCKED before the params`,
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_X", "--params", `{"a":1,"a":2}`],
+    `--params has the name "a" twice`,
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_X", "--params", `{"b":1,"2":1,"1":2}`],
+    `or an integer for a name, which would change places`,
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_X", `a:={"x":[{"y":1,"\\u0079":2}]}`],
+    `has the name "y" twice`,
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_X", "a:=12345678901234567890.0"],
+    "holds 12345678901234567890.0, expected numbers that lose no digits",
+    "raise",
+  ],
+  [["raise", SOCKET, "E_X", "a:=1e400"], "holds 1e400", "raise"],
+  [["listen", "0", "--result", "1e400"], "--result holds 1e400", "listen"],
   [[], "no command is given, expected raise or listen"],
   [["rasie"], `unknown command "rasie", did you mean "raise"?`],
   [["lisen", "8080"], `unknown command "lisen", did you mean "listen"?`],
@@ -153,7 +203,7 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   ],
   [
     ["raise", SOCKET, "E_X", "a:=9007199254740993"],
-    `holds 9007199254740993, expected integers up to 9007199254740991`,
+    `holds 9007199254740993, expected numbers that lose no digits`,
     "raise",
   ],
   [
@@ -217,6 +267,10 @@ for (const [args, error, help] of WRONG) {
 // Params.
 
 const PARAMS: [words: string[], params: string][] = [
+  [
+    ["--params", `{"a":{"b":"\\":{","c":["x:y"]},"d e":1e21}`],
+    `{"a":{"b":"\\":{","c":["x:y"]},"d e":1e+21}`,
+  ],
   [[], `{}`],
   [["ip=192.168.2.11"], `{"ip":"192.168.2.11"}`],
   [["n:=5", "b:=true", 'o:={"a":[null]}'], `{"n":5,"b":true,"o":{"a":[null]}}`],
@@ -262,6 +316,7 @@ Deno.test("raise --dry-run prints a request, a method, and the tcp: dialect", as
   const { stdout, stderr } = await run([...tcp, "1"]);
   assertEquals(stdout, `{"jsonrpc":"2.0","method":"E_X"}\n`);
   assertStringIncludes(stderr, `warning: to a "tcp:" socket, params without`);
+  assertEquals((await run([...tcp, "1", "--quiet"])).stderr, "");
 });
 
 // What becomes of an event.
@@ -414,7 +469,7 @@ Deno.test("the command asks for no permission but the network", async () => {
   const { code, stderr } = await run(["raise", SOCKET, "E_X"], []);
   assertEquals(code, 1);
   assertStringIncludes(stderr, `Requires net access to "127.0.0.1:8080"`);
-  assertStringIncludes(stderr, `the command needs --allow-net`);
+  assertStringIncludes(stderr, "--allow-net");
   const listened = await run(["listen", "0"], []);
   assertEquals(listened.code, 1);
   assertStringIncludes(listened.stderr, "Requires net access");
@@ -444,6 +499,30 @@ Deno.test("listen lets nothing through that a terminal would act upon", async ()
   assertEquals(
     await listening.outLine(),
     `E\\u001b[2J\\u000aX ["\\u001b[2J\\u009b\\u202e"]`,
+  );
+});
+
+Deno.test("the command escapes what a terminal would act upon in JSON too", async () => {
+  await using server = answering(`"result":"\u009b31mX\u202e"`);
+  const { stdout } = await run(["raise", server.socket, "E_X", "--sync"]);
+  assertEquals(stdout, `"\\u009b31mX\\u202e"\n`);
+  await using listening = await startListen(["--json"]);
+  await using client = new EventClient(listening.socket);
+  await client.raise("E\u009bX");
+  assertMatch((await listening.outLine())!, /^\{"method":"E\\u009bX",/);
+});
+
+Deno.test("listen tells what it refuses", async () => {
+  await using listening = await startListen([]);
+  await exchange(listening.socket, "POST /\u009b HTTP/1.1\r\n\r\n");
+  assertMatch(
+    (await listening.errLine())!,
+    /^refused from 127\.0\.0\.1:\d+: Cannot read JSON: no text begins with the byte 0x50 \("P"\)$/,
+  );
+  await exchange(listening.socket, `{"method":"m"}`);
+  assertMatch(
+    (await listening.errLine())!,
+    /^refused from 127\.0\.0\.1:\d+: its "jsonrpc" is not "2.0"$/,
   );
 });
 
@@ -480,6 +559,23 @@ Deno.test("listen --count stops after that many, and answers the last", async ()
   assertEquals((await listening.process.status).code, 0);
 });
 
+Deno.test("listen --count confirms no event that it does not print", async () => {
+  await using listening = await startListen(["--count", "1"]);
+  const request = (id: number) => `{"jsonrpc":"2.0","method":"m","id":${id}}`;
+  const port = Number(listening.socket.split(":").at(-1));
+  const conn = await Deno.connect({ port });
+  await send(conn, `[${request(1)},${request(2)}]`);
+  const reader = new TextReader(conn);
+  assertEquals(
+    (await reader.all()).join("") + reader.rest,
+    `[{"id":1,"jsonrpc":"2.0","result":true},` +
+      `{"id":2,"jsonrpc":"2.0","error":{"code":-32000,"message":"Not listening any more"}}]`,
+  );
+  assertEquals(await listening.outLine(), "m {} id 1");
+  conn.close();
+  assertEquals(await listening.outLine(), undefined);
+});
+
 Deno.test("listen answers with --result or --error", async () => {
   const request = `{"jsonrpc":"2.0","method":"m","id":1}`;
   await using good = await startListen(["--result", `{"a":[1]}`]);
@@ -501,12 +597,22 @@ Deno.test("listen listens where it is told", async () => {
     const [address, socket] of [
       ["127.0.0.1:0", /^listening at jsonrpc:127\.0\.0\.1:\d+$/],
       ["[::1]:0", /^listening at jsonrpc:\[::1\]:\d+$/],
+      ["jsonrpc:127.0.0.1:0", /^listening at jsonrpc:127\.0\.0\.1:\d+$/],
       ["localhost:0", /^listening at jsonrpc:(127\.0\.0\.1|\[::1\]):\d+$/],
     ] as const
   ) {
     await using listening = start(["listen", address]);
     assertMatch((await listening.errLine())!, socket);
   }
+});
+
+Deno.test("listen --json writes an IPv6 peer so that its port can be told", async () => {
+  await using listening = start(["listen", "[::1]:0", "--json"]);
+  const [, socket] = (await listening.errLine())!.split(" at ");
+  await using client = new EventClient(socket);
+  await client.raise("E_X");
+  const { peer } = JSON.parse((await listening.outLine())!);
+  assertMatch(peer, /^\[::1\]:\d+$/);
 });
 
 Deno.test("listen tells that the address is in use: exit code 1", async () => {
@@ -589,12 +695,32 @@ Deno.test("listen prints 20,000 events to a slow reader, in order", async () => 
     timeoutMs: 60_000,
   });
   for (let n = 0; n < count; n++) client.raise("E_X", [n, "x".repeat(200)]);
-  await client.flush();
   for (let n = 0; n < count; n++) {
     const line = await listening.outLine();
     if (!line?.startsWith(`E_X [${n},`)) throw new Error(`${n}: ${line}`);
   }
+  await client.flush();
+  assertEquals(client.stats.failed.timeout, 0);
   assertEquals((await listening.process.status).code, 0);
+});
+
+Deno.test({
+  name: "the command tells that its output could not be written: exit code 1",
+  ignore: Deno.build.os !== "linux", // for /dev/full
+  async fn() {
+    for (const args of [["raise", SOCKET, "E_X", "--dry-run"], ["--help"]]) {
+      const command = [Deno.execPath(), ...denoArgs(args)].join(" ");
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: ["-c", `${command} > /dev/full`],
+        env: { NO_COLOR: "1" },
+      }).output();
+      assertEquals(code, 1);
+      assertMatch(
+        new TextDecoder().decode(stderr),
+        /^error: cannot write the output: No space left on device.*\n$/,
+      );
+    }
+  },
 });
 
 /** Runs the command on a terminal of its own, by script(1). */

@@ -26,36 +26,28 @@ export interface Arguments {
 /**
  * Parses `args`. Whatever follows `--` is positional.
  *
- * @throws {UsageError} for an option that is unknown, has a value that it
- * cannot have, lacks the one it needs, or comes twice.
+ * @throws {UsageError} for an option that is unknown, lacks the value that it
+ * needs, has one that it does not take, or comes twice.
  */
 export function parseArguments(
   args: readonly string[],
   { boolean, string }: OptionNames,
 ): Arguments {
-  const known = [...boolean, ...string, "help"];
-  const parsed = parseArgs(joinValues(args, string), {
+  const known = [...boolean, ...string, "help"].map((name) => `--${name}`);
+  const parsed = parseArgs(normalize(args, boolean, string), {
     boolean,
     string: ["_", ...string],
     unknown(arg, key) {
       if (key === undefined) return true;
-      if (!arg.startsWith("--")) {
-        throw new UsageError(
-          `unknown option ${arg} (after "--", what begins with "-" is no option)`,
-        );
-      }
-      const [name] = arg.slice(2).split("=");
+      const [name] = arg.split("=");
       throw new UsageError(
-        `unknown option --${name}` +
-          nearest(`--${name}`, known.map((n) => `--${n}`)),
+        `unknown option ${name}` +
+          (name.startsWith("--")
+            ? nearest(name, known)
+            : ` (after "--", what begins with "-" is no option)`),
       );
     },
   });
-  for (const name of string) {
-    if (parsed[name] === "") {
-      throw new UsageError(`option --${name} needs a value`);
-    }
-  }
   return {
     positional: parsed._,
     has: (name) => parsed[name] === true,
@@ -65,28 +57,38 @@ export function parseArguments(
 
 /**
  * Writes `--name value` as `--name=value`, so that a value may begin with "-",
- * as the codes of JSON-RPC errors do.
- *
- * @throws {UsageError} for an option that comes twice.
+ * as the codes of JSON-RPC errors do; and checks what `parseArgs` would let
+ * pass, by the same errors.
  */
-function joinValues(
+function normalize(
   args: readonly string[],
-  names: readonly string[],
+  boolean: readonly string[],
+  string: readonly string[],
 ): string[] {
-  const joined: string[] = [];
+  const normal: string[] = [];
   const seen = new Set<string>();
   for (let i = 0; i < args.length; i++) {
-    if (args[i] === "--") return [...joined, ...args.slice(i)];
-    const [option] = args[i].split("=");
-    const takesValue = names.some((name) => option === `--${name}`);
-    if (takesValue && seen.has(option)) {
-      throw new UsageError(`option ${option} is given twice, expected once`);
+    if (args[i] === "--") return [...normal, ...args.slice(i)];
+    const [, name, given] = /^--([^=]+)(?:=(.*))?$/s.exec(args[i]) ?? [];
+    if (name === "_") throw new UsageError("unknown option --_");
+    if (given !== undefined && ["help", ...boolean].includes(name)) {
+      throw new UsageError(`option --${name} takes no value`);
     }
-    seen.add(option);
-    const isSplit = takesValue && option === args[i] && i + 1 < args.length;
-    joined.push(isSplit ? `${option}=${args[++i]}` : args[i]);
+    if (!string.includes(name)) {
+      normal.push(args[i]);
+      continue;
+    }
+    if (seen.has(name)) {
+      throw new UsageError(`option --${name} is given twice, expected once`);
+    }
+    seen.add(name);
+    const value = given ?? args[++i];
+    if (value === undefined || value === "") {
+      throw new UsageError(`option --${name} needs a value`);
+    }
+    normal.push(`--${name}=${value}`);
   }
-  return joined;
+  return normal;
 }
 
 /**
@@ -114,27 +116,55 @@ export function toInteger(
 
 /**
  * Parses JSON that was given as an argument, and refuses what would not go out
- * as it was given: an integer too large to be held.
+ * as it was given: names that come twice or would change places, and numbers
+ * that cannot be held.
  *
- * @throws {UsageError} if it is not JSON, or holds such an integer.
+ * @throws {UsageError} if it is not JSON, or would change.
  */
 export function toJson(text: string, name: string): unknown {
+  const names: string[] = [];
+  let value: unknown;
   try {
-    return JSON.parse(text, (_, value, context?: { source?: string }) => {
-      if (
-        typeof value === "number" && Number.isInteger(value) &&
-        !Number.isSafeInteger(value) && /^-?[0-9]+$/.test(context?.source ?? "")
-      ) {
+    value = JSON.parse(text, (_, v, context?: { source?: string }) => {
+      const source = context?.source ?? "";
+      if (typeof v === "number" && !isHeld(v, source)) {
         throw new UsageError(
-          `${name} holds ${context?.source}, expected integers up to ${Number.MAX_SAFE_INTEGER}; larger ones would lose digits`,
+          `${name} holds ${source}, expected numbers that lose no digits, such as integers up to ${Number.MAX_SAFE_INTEGER}`,
         );
       }
-      return value;
+      return v;
     });
   } catch (error) {
     if (error instanceof UsageError) throw error;
+    throw new UsageError(`${name} is not JSON: ${(error as Error).message}`);
+  }
+  collectNames(value, names);
+  // In JSON, a string before a colon is a name.
+  const given = [...text.matchAll(/("(?:[^"\\]|\\.)*")\s*(:?)/g)]
+    .flatMap(([, string, colon]) => colon ? [JSON.parse(string)] : []);
+  const moved = given.findIndex((name, i) => name !== names[i]);
+  if (moved !== -1) {
     throw new UsageError(
-      `${name} is not JSON: ${(error as Error).message}`,
+      `${name} has the name ${
+        JSON.stringify(given[moved])
+      } twice, or an integer for a name, which would change places: expected each name once, or params as words, name=text, which keep both`,
     );
+  }
+  return value;
+}
+
+/** Whether a number is what its text says. Fractions are rounded by all. */
+function isHeld(value: number, source: string): boolean {
+  return Number.isFinite(value) &&
+    (Number.isSafeInteger(value) || !Number.isInteger(value) ||
+      /[eE]/.test(source));
+}
+
+/** The names in a value, in the order in which it would be written. */
+function collectNames(value: unknown, names: string[]): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    if (!Array.isArray(value)) names.push(name);
+    collectNames(member, names);
   }
 }

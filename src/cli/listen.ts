@@ -1,6 +1,7 @@
 /** The command `listen`: prints the events that come in. */
 
 import {
+  type Address,
   type EventServer,
   type ReceivedEvent,
   serveEvents,
@@ -25,6 +26,9 @@ Options:
   --json                    print each event as one JSON object, with the
                             members method, params, id, peer and time
   -h, --help                print this
+
+Ctrl-C ends it when the answers under way are sent; a second one ends it at
+once. The exit code is 0, or 1 if it cannot listen at that address.
 
 Examples:
   event-jsonrpc listen
@@ -56,17 +60,18 @@ async function run(args: string[]): Promise<number> {
   const answer = toAnswer(text("result"), text("error"));
   let left = toInteger(text("count"), "--count", 1, Number.MAX_SAFE_INTEGER) ??
     Infinity;
-  const format = has("json") ? toJsonLine : toLine;
+  const print = has("json") ? printJson : printLine;
 
   const stopping = new AbortController();
   const stop = () => stopping.abort();
   const stdout = new Output(Deno.stdout, stop);
 
   function handle(event: ReceivedEvent): unknown {
-    if (left === 0) return; // more than were asked for, before we stopped
-    left--;
-    const printed = stdout.print(format(event));
-    if (left === 0) stop();
+    if (left === 0) { // the rest of a batch; nobody will print it
+      throw new ServerError(-32000, "Not listening any more");
+    }
+    const printed = print(stdout, event);
+    if (--left === 0) stop();
     return printed === undefined ? answer() : printed.then(answer);
   }
 
@@ -77,6 +82,8 @@ async function run(args: string[]): Promise<number> {
       port,
       signal: stopping.signal,
       onError: (error) => stderr.fail((error as Error).message),
+      onInvalid: (reason, peer) =>
+        stderr.print(printable(`refused from ${show(peer)}: ${reason}`)),
     }, handle);
   } catch (error) {
     stderr.fail(
@@ -102,7 +109,10 @@ async function run(args: string[]): Promise<number> {
 }
 
 function parseAddress(text: string): { host: string; port: number } {
-  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([^:]*)$/.exec(text);
+  // What it prints when it listens can be given back to it.
+  const match = /^(?:jsonrpc:)?(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([^:]*)$/.exec(
+    text,
+  );
   if (match === null) {
     throw new UsageError(
       `cannot listen at ${
@@ -145,17 +155,26 @@ function toAnswer(
   };
 }
 
-function toLine({ method, params, id }: ReceivedEvent): string {
+function printLine(stdout: Output, { method, params, id }: ReceivedEvent) {
   const line = `${method} ${JSON.stringify(params)}`;
-  return printable(id === null ? line : `${line} id ${JSON.stringify(id)}`);
+  return stdout.print(
+    printable(id === null ? line : `${line} id ${JSON.stringify(id)}`),
+  );
 }
 
-function toJsonLine({ method, params, id, peer }: ReceivedEvent): string {
-  return JSON.stringify({
+function printJson(
+  stdout: Output,
+  { method, params, id, peer }: ReceivedEvent,
+) {
+  return stdout.printJson({
     method,
     params,
     id,
-    peer: `${peer.host}:${peer.port}`,
+    peer: show(peer),
     time: new Date().toISOString(),
   });
+}
+
+function show({ host, port }: Address): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

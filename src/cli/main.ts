@@ -30,7 +30,7 @@ ${
 }
 
 Options:
-  -h, --help     print this, or the help of a command
+  -h, --help     print this, or with a command its help
   -V, --version  print the version
 
 Examples, in two terminals:
@@ -39,7 +39,7 @@ Examples, in two terminals:
 
 Exit codes:
   0  delivered
-  1  not delivered
+  1  not delivered, or nobody knows
   2  wrong use, nothing was sent
   3  the server answered with an error
   4  timed out
@@ -59,7 +59,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (name === "--version" || name === "-V") {
       return await print(`event-jsonrpc ${config.version}\n`);
     }
-    if (isHelp(args)) return await print(HELP);
+    if (name === "help" || isHelp(args)) {
+      const [about = ""] = rest;
+      return await print(
+        Object.hasOwn(COMMANDS, about) ? COMMANDS[about].help : HELP,
+      );
+    }
     throw new UsageError(
       name === undefined
         ? "no command is given, expected " + Object.keys(COMMANDS).join(" or ")
@@ -71,12 +76,13 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const isUsage = error instanceof UsageError ||
       error instanceof SocketSyntaxError || error instanceof ParamsError;
-    if (!isUsage) throw error;
-    const of = command === undefined ? "" : ` ${name}`;
-    stderr.fail(error.message);
-    stderr.print(`Try "event-jsonrpc${of} --help".`);
+    stderr.fail((error as Error).message);
+    if (isUsage) {
+      const of = command === undefined ? "" : ` ${name}`;
+      stderr.print(`Try "event-jsonrpc${of} --help".`);
+    }
     await stderr.flush();
-    return 2;
+    return isUsage ? 2 : 1;
   }
 }
 

@@ -14,11 +14,13 @@ export class Output {
   readonly #sink: Sink;
   readonly #onClosed: () => void;
   readonly #color: boolean;
-  #waiting = "";
+  #waiting: string[] = [];
+  #waitingLength = 0;
   #writing: Promise<void> | undefined;
   #isClosed = false;
+  #failure: unknown;
 
-  /** `onClosed` is called once the reader of the stream is gone. */
+  /** `onClosed` is called once nothing more can be written. */
   constructor(
     sink: Sink,
     onClosed: () => void = () => {},
@@ -35,9 +37,15 @@ export class Output {
    */
   print(line: string): Promise<void> | undefined {
     if (this.#isClosed) return;
-    this.#waiting += line + "\n";
+    this.#waiting.push(line + "\n");
+    this.#waitingLength += line.length;
     this.#writing ??= this.#write();
-    return this.#waiting.length > MAX_WAITING ? this.#writing : undefined;
+    return this.#waitingLength > MAX_WAITING ? this.#writing : undefined;
+  }
+
+  /** Prints a JSON value on a line. What a terminal would act upon is escaped. */
+  printJson(value: unknown): Promise<void> | undefined {
+    return this.print(printable(JSON.stringify(value)));
   }
 
   /** Prints an error. */
@@ -46,34 +54,53 @@ export class Output {
     return this.print(`${label} ${printable(message)}`);
   }
 
-  /** Resolves when all that was printed is written, or the reader is gone. */
+  /**
+   * Resolves when all that was printed is written, or its reader is gone, which
+   * is the reader's right. Rejects if it could not be written, as on a full disk.
+   */
   async flush(): Promise<void> {
     await this.#writing;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   async #write(): Promise<void> {
     await null; // so that all that is printed now is written at once
     try {
-      while (this.#waiting !== "") {
-        let bytes = new TextEncoder().encode(this.#waiting);
-        this.#waiting = "";
-        while (bytes.length > 0) {
-          bytes = bytes.subarray(await this.#sink.write(bytes));
+      while (this.#waiting.length > 0) {
+        const lines = this.#waiting;
+        this.#waiting = [];
+        this.#waitingLength = 0;
+        for (let i = 0; i < lines.length; i += 1000) {
+          await this.#writeAll(lines.slice(i, i + 1000).join(""));
         }
       }
-    } catch {
+    } catch (error) {
       this.#isClosed = true;
-      this.#waiting = "";
+      this.#waiting = [];
+      if (!(error instanceof Deno.errors.BrokenPipe)) {
+        const { message } = error as Error;
+        this.#failure = new Error(`cannot write the output: ${message}`);
+      }
       this.#onClosed();
     }
     this.#writing = undefined;
+  }
+
+  async #writeAll(text: string): Promise<void> {
+    let bytes = new TextEncoder().encode(text);
+    while (bytes.length > 0) {
+      bytes = bytes.subarray(await this.#sink.write(bytes));
+    }
   }
 }
 
 /** Messages for people. */
 export const stderr: Output = new Output(Deno.stderr);
 
-/** Escapes what a terminal would act upon rather than show. */
+/**
+ * Escapes what a terminal would act upon rather than show. JSON without line
+ * breaks stays the same JSON.
+ */
 export function printable(text: string): string {
   return text.replace(
     // deno-lint-ignore no-control-regex

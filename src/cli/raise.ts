@@ -73,6 +73,13 @@ async function run(args: string[]): Promise<number> {
       } are given, expected one of them`,
     );
   }
+  if (event.includes("=")) {
+    throw new UsageError(
+      `the event is ${
+        JSON.stringify(event)
+      }, expected a name such as E_PIKE_BLOCKED before the params`,
+    );
+  }
   const params = json === undefined
     ? parseParams(words)
     : parseJsonParams(json);
@@ -83,7 +90,9 @@ async function run(args: string[]): Promise<number> {
   const target = parseSocket(socket);
   const id = syncMode ? 1 : undefined;
   const message = buildMessage(target, event, params, { id, eventParam });
-  if (target.protocol === "tcp" && Array.isArray(params) && params.length > 0) {
+  const isDropped = target.protocol === "tcp" && Array.isArray(params) &&
+    params.length > 0;
+  if (isDropped && !has("quiet")) {
     stderr.print(
       'warning: to a "tcp:" socket, params without names do not go out (as in OpenSIPS 3.1 and later)',
     );
@@ -109,18 +118,18 @@ async function run(args: string[]): Promise<number> {
 
   if (has("json")) {
     const delivered = error === undefined;
-    stdout.print(JSON.stringify({
+    stdout.printJson({
       event,
       socket,
       delivered,
       ...syncMode && delivered && { result },
       ...!delivered && { error: describe(error) },
       ms,
-    }));
+    });
   } else if (error !== undefined) {
     stderr.fail(explain(error));
   } else {
-    if (syncMode) stdout.print(JSON.stringify(result));
+    if (syncMode) stdout.printJson(result);
     if (!has("quiet")) {
       stderr.print(
         `${syncMode ? "confirmed" : "sent"} ${printable(event)} ${
@@ -163,9 +172,6 @@ function explain(error: unknown): string {
   const { message } = error as Error;
   if (error instanceof ConnectError) {
     const { cause } = error;
-    if (cause instanceof Deno.errors.NotCapable) {
-      return `${message}; the command needs --allow-net, after "deno run"`;
-    }
     if (cause instanceof Deno.errors.ConnectionRefused) {
       return `${message}; is a server listening there? "event-jsonrpc listen" is one`;
     }
