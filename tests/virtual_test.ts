@@ -1,0 +1,242 @@
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import {
+  ConnectError,
+  DeliveryError,
+  DeliveryTimeoutError,
+  SocketSyntaxError,
+} from "../src/errors.ts";
+import type { JsonValue } from "../src/message.ts";
+import { formatSocket } from "../src/socket.ts";
+import {
+  chooseSocket,
+  deliverVirtual,
+  formatVirtualSocket,
+  isVirtual,
+  newVirtualState,
+  parseVirtualSocket,
+  type Policy,
+} from "../src/virtual.ts";
+
+const pure = { permissions: "none" } as const;
+
+const GOOD: [text: string, policy: Policy, sockets: string[]][] = [
+  ["virtual:PARALLEL jsonrpc:h:1", "PARALLEL", ["jsonrpc:h:1"]],
+  ["virtual:FAILOVER jsonrpc:h:1/m tcp:[::1]:2", "FAILOVER", [
+    "jsonrpc:h:1/m",
+    "tcp:[::1]:2",
+  ]],
+  [
+    "virtual: \tROUND-ROBIN \t jsonrpc:h:1\t\tjsonrpc:h:1  ",
+    "ROUND-ROBIN",
+    ["jsonrpc:h:1", "jsonrpc:h:1"],
+  ],
+];
+
+for (const [text, policy, sockets] of GOOD) {
+  Deno.test(`parseVirtualSocket() parses ${JSON.stringify(text)}`, pure, () => {
+    const virtual = parseVirtualSocket(text);
+    assertEquals(virtual.policy, policy);
+    assertEquals(virtual.sockets.map(formatSocket), sockets);
+    const formatted = formatVirtualSocket(virtual);
+    assertEquals(formatted, `virtual:${policy} ${sockets.join(" ")}`);
+    assertEquals(parseVirtualSocket(formatted), virtual);
+  });
+}
+
+const BAD: [text: string, position: number, expected: string][] = [
+  ["jsonrpc:h:1", 0, `"virtual:"`],
+  ["virtual:", 8, "PARALLEL, FAILOVER or ROUND-ROBIN"],
+  ["virtual: ", 8, "PARALLEL, FAILOVER or ROUND-ROBIN"],
+  ["virtual:failover jsonrpc:h:1", 8, "PARALLEL, FAILOVER or ROUND-ROBIN"],
+  ["virtual: jsonrpc:h:1", 9, "PARALLEL, FAILOVER or ROUND-ROBIN"],
+  ["virtual:PARALLEL", 16, "a socket"],
+  ["virtual:PARALLEL  ", 18, "a socket"],
+  ["virtual:PARALLEL nope:h:1", 17, `"jsonrpc:" or "tcp:"`],
+  ["virtual:PARALLEL jsonrpc:h:1 jsonrpc:h:x", 39, "a port from 1 to 65535"],
+  ["virtual:PARALLEL virtual:PARALLEL", 17, `"jsonrpc:" or "tcp:"`],
+  ["virtual:PARALLEL\njsonrpc:h:1", 8, "PARALLEL, FAILOVER or ROUND-ROBIN"],
+];
+
+for (const [text, position, expected] of BAD) {
+  Deno.test(
+    `parseVirtualSocket() refuses ${JSON.stringify(text)}`,
+    pure,
+    () => {
+      const error = assertThrows(
+        () => parseVirtualSocket(text),
+        SocketSyntaxError,
+      );
+      assertEquals([error.socket, error.position], [text, position]);
+      assertStringIncludes(error.expected, expected);
+    },
+  );
+}
+
+Deno.test("isVirtual() tells by the prefix", pure, () => {
+  assertEquals(isVirtual("virtual:x"), true);
+  assertEquals(isVirtual("jsonrpc:virtual:1"), false);
+});
+
+Deno.test(
+  "chooseSocket() takes the next in turn for ROUND-ROBIN, even one that failed",
+  pure,
+  () => {
+    const state = { restingUntil: [0, 100, 0], last: -1 };
+    const turns = Array.from({ length: 7 }, () => {
+      const index = chooseSocket("ROUND-ROBIN", state, [], 50)!;
+      state.last = index;
+      return index;
+    });
+    assertEquals(turns, [0, 1, 2, 0, 1, 2, 0]);
+    assertEquals(chooseSocket("ROUND-ROBIN", state, [0], 50), undefined);
+  },
+);
+
+Deno.test(
+  "chooseSocket() passes over resting sockets for FAILOVER, until none is left",
+  pure,
+  () => {
+    const choose = (restingUntil: number[], tried: number[], now: number) =>
+      chooseSocket("FAILOVER", { restingUntil, last: 2 }, tried, now);
+    assertEquals(choose([0, 0, 0], [], 50), 0);
+    assertEquals(choose([0, 0, 0], [0], 50), 1);
+    assertEquals(choose([100, 0, 0], [], 99), 1);
+    assertEquals(choose([100, 0, 0], [], 100), 0);
+    assertEquals(choose([100, 0, 0], [1, 2], 50), 0);
+    assertEquals(choose([100, 100, 100], [], 50), 0);
+    assertEquals(choose([100, 100, 100], [0], 50), 1);
+    assertEquals(choose([0, 0, 0], [0, 1, 2], 50), undefined);
+  },
+);
+
+/** Servers that work or not, a clock, and which of them were asked. */
+function servers(policy: Policy, up: boolean[]) {
+  const state = newVirtualState(up.length);
+  let now = 0;
+  const asked: number[] = [];
+  return {
+    up,
+    asked,
+    pass: (ms: number) => now += ms,
+    deliver: () => {
+      asked.length = 0;
+      return deliverVirtual(policy, state, (index) => {
+        asked.push(index);
+        return up[index]
+          ? Promise.resolve<JsonValue>(`from ${index}`)
+          : Promise.reject(new ConnectError(`no ${index}`));
+      }, { restFor: 30_000, now: () => now });
+    },
+  };
+}
+
+Deno.test(
+  "deliverVirtual() PARALLEL tells all, whatever becomes of one",
+  pure,
+  async () => {
+    const { up, asked, deliver } = servers("PARALLEL", [true, true, true]);
+    assertEquals(await deliver(), { result: ["from 0", "from 1", "from 2"] });
+    up[0] = false;
+    await assertRejects(deliver, ConnectError, "no 0");
+    assertEquals(asked, [0, 1, 2]);
+    up[1] = false;
+    const error = await assertRejects(deliver, DeliveryError);
+    assertEquals(error.message, "2 of 3 sockets failed: no 0; no 1");
+    assertInstanceOf(error.cause, AggregateError);
+    assertEquals(asked, [0, 1, 2]);
+  },
+);
+
+Deno.test(
+  "deliverVirtual() FAILOVER moves on, and rests what failed for 30 s",
+  pure,
+  async () => {
+    const { up, asked, pass, deliver } = servers("FAILOVER", [
+      false,
+      true,
+      true,
+    ]);
+    assertEquals(await deliver(), { result: "from 1", via: 1 });
+    assertEquals(asked, [0, 1]);
+    up[0] = true;
+    pass(29_999);
+    assertEquals(await deliver(), { result: "from 1", via: 1 });
+    assertEquals(asked, [1]);
+    pass(1);
+    assertEquals(await deliver(), { result: "from 0", via: 0 });
+    assertEquals(asked, [0]);
+  },
+);
+
+Deno.test(
+  "deliverVirtual() FAILOVER drops no event because all are resting",
+  pure,
+  async () => {
+    const { up, asked, deliver } = servers("FAILOVER", [false, false]);
+    const error = await assertRejects(deliver, DeliveryError);
+    assertEquals(error.message, "2 of 2 sockets failed: no 0; no 1");
+    assertEquals(error.mayHaveArrived, false);
+    up[1] = true;
+    assertEquals(await deliver(), { result: "from 1", via: 1 });
+    assertEquals(asked, [0, 1]);
+    assertEquals(await deliver(), { result: "from 1", via: 1 });
+    assertEquals(asked, [1], "it rests no more, since it worked");
+  },
+);
+
+Deno.test(
+  "deliverVirtual() FAILOVER takes resting sockets last",
+  pure,
+  async () => {
+    const { up, asked, deliver } = servers("FAILOVER", [false, true]);
+    await deliver();
+    up[0] = true;
+    up[1] = false;
+    assertEquals(await deliver(), { result: "from 0", via: 0 });
+    assertEquals(asked, [1, 0]);
+  },
+);
+
+Deno.test(
+  "deliverVirtual() ROUND-ROBIN goes on from a dead one",
+  pure,
+  async () => {
+    const { asked, deliver } = servers("ROUND-ROBIN", [true, false]);
+    const vias: (number | undefined | string)[] = [];
+    for (let n = 0; n < 4; n++) {
+      vias.push(
+        await deliver().then(({ via }) => via, ({ message }) => message),
+      );
+      assertEquals(asked.length, 1);
+    }
+    assertEquals(vias, [0, "no 1", 0, "no 1"]);
+  },
+);
+
+Deno.test(
+  "deliverVirtual() tells that an event may have arrived somewhere",
+  pure,
+  async () => {
+    const errors = [
+      new DeliveryTimeoutError("late", { mayHaveArrived: true }),
+      new ConnectError("no"),
+    ];
+    const error = await assertRejects(
+      () =>
+        deliverVirtual(
+          "FAILOVER",
+          newVirtualState(2),
+          (index) => Promise.reject(errors[index]),
+          { restFor: 1, now: () => 0 },
+        ),
+      DeliveryError,
+    );
+    assertEquals(error.mayHaveArrived, true);
+  },
+);
