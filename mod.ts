@@ -28,6 +28,23 @@
  */
 
 export {
+  type AtDestination,
+  type DeliveryReport,
+  type DestinationStats,
+  EventInterface,
+  type EventInterfaceEventMap,
+  type EventInterfaceOptions,
+  type PublishedEvent,
+  type SubscribeOptions,
+  type Subscriber,
+} from "./src/event_interface.ts";
+export {
+  formatVirtualSocket,
+  parseVirtualSocket,
+  type Policy,
+  type VirtualSocket,
+} from "./src/virtual.ts";
+export {
   type DeliverOptions,
   EventClient,
   type EventClientEventMap,

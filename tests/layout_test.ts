@@ -6,8 +6,9 @@ const ROOT = new URL("../", import.meta.url);
 
 /** What each module under src/ may import of its siblings: only those below. */
 const LAYERS = [
+  ["event_interface.ts"],
   ["client.ts", "listener.ts"],
-  ["transport.ts", "answer.ts"],
+  ["transport.ts", "answer.ts", "virtual.ts"],
   ["correlation.ts", "deadlines.ts"],
   ["message.ts"],
   ["json_stream.ts", "socket.ts"],
@@ -15,6 +16,7 @@ const LAYERS = [
 ];
 const PURE = [
   "answer.ts",
+  "virtual.ts",
   "correlation.ts",
   "deadlines.ts",
   "message.ts",
