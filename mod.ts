@@ -39,6 +39,12 @@ export {
   type Subscriber,
 } from "./src/event_interface.ts";
 export {
+  manage,
+  type ManagementOptions,
+  manageOverHttp,
+  type ManageOverHttpOptions,
+} from "./src/management.ts";
+export {
   formatVirtualSocket,
   parseVirtualSocket,
   type Policy,

@@ -136,7 +136,7 @@ export function answererOf(
 function byMethod(handlers: Record<string, EventHandler>): EventHandler {
   return (event) => {
     if (!Object.hasOwn(handlers, event.method)) {
-      throw new ServerError(-32601, "Method not found", event.method);
+      throw new ServerError(-32601, "Method not found");
     }
     return handlers[event.method](event);
   };

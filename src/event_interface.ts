@@ -227,6 +227,16 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   }
 
   /**
+   * The subscriber of an event that has this socket, if there is one.
+   *
+   * @throws {SocketSyntaxError} if `socket` is not a socket.
+   */
+  subscriber(event: string, socket: string): Subscriber | undefined {
+    const wanted = parseTarget(socket).socket;
+    return this.subscribers(event).find(({ socket }) => socket === wanted);
+  }
+
+  /**
    * Subscribes a socket to an event, and publishes the event if need be. To
    * subscribe a socket that is subscribed renews it, by the options given now.
    *

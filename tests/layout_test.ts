@@ -6,6 +6,7 @@ const ROOT = new URL("../", import.meta.url);
 
 /** What each module under src/ may import of its siblings: only those below. */
 const LAYERS = [
+  ["management.ts"],
   ["event_interface.ts"],
   ["client.ts", "listener.ts"],
   ["transport.ts", "answer.ts", "virtual.ts"],

@@ -134,13 +134,13 @@ const ANSWERS: [name: string, sent: string, answer: string][] = [
   [
     "an unknown method",
     request(1, "nope"),
-    `{"id":1,"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":"nope"}}`,
+    `{"id":1,"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"}}`,
   ],
   [
     "a method that every object has",
     request(1, "toString") + request(2, "__proto__"),
-    `{"id":1,"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":"toString"}}` +
-    `{"id":2,"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found","data":"__proto__"}}`,
+    `{"id":1,"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"}}` +
+    `{"id":2,"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"}}`,
   ],
   ["a notification of an unknown method", request(null, "nope"), ""],
   ["a notification that a handler refuses", request(null, "refuse"), ""],
