@@ -9,6 +9,8 @@ import { EventClient } from "../mod.ts";
 import {
   denoArgs,
   exchange,
+  hasScript,
+  onTerminal,
   run,
   start,
   startListen,
@@ -60,6 +62,24 @@ for (
       "quiet",
     ]],
     ["listen", ["result", "error", "count", "json"]],
+    ["pump", [
+      "sync",
+      "timeout",
+      "event-param",
+      "window",
+      "strict",
+      "json",
+      "quiet",
+    ]],
+    ["serve", [
+      "publish",
+      "subscribe",
+      "allow",
+      "sync",
+      "timeout",
+      "event-param",
+      "json",
+    ]],
   ] as const
 ) {
   Deno.test(`${command} --help tells every option, and examples`, async () => {
@@ -71,6 +91,38 @@ for (
 }
 
 const WRONG: [args: string[], error: string, help?: string][] = [
+  [
+    ["raise", "virtual:FAILOVR jsonrpc:h:1", "E_X"],
+    "expected PARALLEL, FAILOVER or ROUND-ROBIN at position 8",
+    "raise",
+  ],
+  [
+    ["raise", "virtual:PARALLEL jsonrpc:h:x", "E_X"],
+    "expected a port from 1 to 65535",
+    "raise",
+  ],
+  [["pump"], "no socket is given", "pump"],
+  [
+    ["pump", SOCKET, "x"],
+    `"x" is one argument too many, expected one socket`,
+    "pump",
+  ],
+  [["pump", "h:1"], "Cannot parse socket", "pump"],
+  [["pump", SOCKET, "--window", "0"], `--window is "0"`, "pump"],
+  [["pump", SOCKET, "--timeout", "x"], `--timeout is "x"`, "pump"],
+  [["serve", "1", "2"], `"2" is one argument too many`, "serve"],
+  [
+    ["serve", "0", "--subscribe", "E_X"],
+    `--subscribe is "E_X", expected <event>=<socket>`,
+    "serve",
+  ],
+  [["serve", "0", "--subscribe", "E_X=h:1"], "Cannot parse socket", "serve"],
+  [
+    ["serve", "0", "--allow", "a b"],
+    `--allow is "a b", expected <host> or <host>:<port>`,
+    "serve",
+  ],
+  [["serve", "0", "--alow=h"], `did you mean "--allow"?`, "serve"],
   [["raise", SOCKET, "E_X", "--_=5"], "unknown option --_", "raise"],
   [
     ["raise", SOCKET, "E_X", "--sync=maybe"],
@@ -114,7 +166,7 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   ],
   [["raise", SOCKET, "E_X", "a:=1e400"], "holds 1e400", "raise"],
   [["listen", "0", "--result", "1e400"], "--result holds 1e400", "listen"],
-  [[], "no command is given, expected raise or listen"],
+  [[], "no command is given, expected raise, pump, listen, or serve"],
   [["rasie"], `unknown command "rasie", did you mean "raise"?`],
   [["lisen", "8080"], `unknown command "lisen", did you mean "listen"?`],
   [["frobnicate"], `unknown command "frobnicate"\n`],
@@ -361,6 +413,30 @@ Deno.test("raise --sync prints the result: exit code 0", async () => {
     stdout: `{"blocked":true}\n`,
     stderr: "",
   });
+});
+
+Deno.test("raise sends to a virtual socket", async () => {
+  await using server = answering(`"result":1`);
+  const socket =
+    `virtual:FAILOVER jsonrpc:127.0.0.1:${freePort()} ${server.socket}`;
+  const { code, stdout, stderr } = await run([
+    "raise",
+    socket,
+    "E_X",
+    "--sync",
+  ]);
+  assertEquals([code, stdout], [0, "1\n"]);
+  assertMatch(stderr, /^confirmed E_X by jsonrpc:127\.0\.0\.1:\d+ \(/);
+  assertStringIncludes(stderr, server.socket);
+  const json = await run(["raise", socket, "E_X", "--json"]);
+  assertEquals(JSON.parse(json.stdout).via, server.socket);
+  assertStringIncludes(json.stderr, "warning: virtual:FAILOVER");
+  const dry = await run(["raise", `${socket}/m`, "E_X", "--dry-run"]);
+  assertEquals(
+    dry.stdout,
+    `{"id":null,"jsonrpc":"2.0","method":"E_X","params":{}}\n` +
+      `{"id":null,"jsonrpc":"2.0","method":"m","params":{}}\n`,
+  );
 });
 
 Deno.test("raise --json prints one object on one line", async () => {
@@ -723,29 +799,15 @@ Deno.test({
   },
 });
 
-/** Runs the command on a terminal of its own, by script(1). */
-async function onTerminal(env: Record<string, string>): Promise<string> {
-  const command = [Deno.execPath(), ...denoArgs(["raise"])].join(" ");
-  const { stdout } = await new Deno.Command("script", {
-    args: ["-qec", command, "/dev/null"],
-    env: { TERM: "xterm", ...env },
-    stdin: "null",
-  }).output();
-  return new TextDecoder().decode(stdout);
-}
-
-const hasScript = await new Deno.Command("script", { args: ["--version"] })
-  .output().then(({ code }) => code === 0, () => false);
-
 Deno.test({
   name: "the command colours errors on a terminal, unless NO_COLOR is set",
   ignore: !hasScript,
   async fn() {
     assertStringIncludes(
-      await onTerminal({ NO_COLOR: "" }),
+      await onTerminal(["raise"], { NO_COLOR: "" }),
       "\x1b[1;31merror:\x1b[0m no socket is given",
     );
-    const plain = await onTerminal({ NO_COLOR: "1" });
+    const plain = await onTerminal(["raise"], { NO_COLOR: "1" });
     assertStringIncludes(plain, "error: no socket is given");
     assertEquals(plain.includes("\x1b["), false);
   },

@@ -6,6 +6,7 @@ import {
   connectDeno,
   EventClient,
   type EventClientOptions,
+  EventInterface,
   type EventParams,
   serveEvents,
 } from "../mod.ts";
@@ -112,5 +113,38 @@ ${lines.join("\n")}
   }`);
 }
 
-console.log(`\n${received} of ${EXAMPLES.length} events arrived.`);
-if (received !== EXAMPLES.length) Deno.exit(1);
+// Failover: the Event Interface, two servers, and one of them ends.
+
+const second = serveEvents({ host: "127.0.0.1", port: 0 }, () => "second");
+const first = serveEvents({ host: "127.0.0.1", port: 0 }, () => "first");
+const socket = `virtual:FAILOVER ${first.socket} ${second.socket}`;
+await using events = new EventInterface({ syncMode: true });
+events.subscribe("E_PIKE_BLOCKED", socket);
+console.log(`
+${
+  bold(
+    `${
+      EXAMPLES.length + 1
+    }. Failover: when the first server is gone, the second gets the event`,
+  )
+}
+   new EventInterface({ syncMode: true })
+   .subscribe("E_PIKE_BLOCKED", "${socket}")`);
+
+async function raiseTo(expected: string): Promise<void> {
+  const params = { ip: "192.168.2.11" };
+  const [{ via, result }] = await events.raise("E_PIKE_BLOCKED", params);
+  console.log(`   .raise("E_PIKE_BLOCKED", ${Deno.inspect(params)})
+   confirmed by ${via}, the ${result} server`);
+  if (result === expected) received++;
+}
+await raiseTo("first");
+console.log("   the first server ends");
+await first.shutdown();
+await raiseTo("second");
+await events.close();
+await second.shutdown();
+
+const raised = EXAMPLES.length + 2;
+console.log(`\n${received} of ${raised} events arrived.`);
+if (received !== raised) Deno.exit(1);

@@ -16,7 +16,8 @@ Deno.test("deno task demo shows what goes over the wire, and what comes back", a
       `,"jsonrpc":"2.0","result":8}\n   confirmed, with the result 8\n`,
       `-> {"id":null,"jsonrpc":"2.0","method":"handle_cmd","params":{"opensips_event":"E_PIKE_BLOCKED","ip":"192.168.2.11"}}\n`,
       `-> {"id":null,"jsonrpc":"2.0","method":"E_MY_EVENT","params":[3,5]}\n`,
-      "5 of 5 events arrived.\n",
+      "the first server\n   the first server ends\n",
+      "the second server\n\n7 of 7 events arrived.\n",
     ]
   ) assertStringIncludes(text, part);
 });

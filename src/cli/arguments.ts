@@ -12,6 +12,8 @@ export class UsageError extends Error {
 export interface OptionNames {
   boolean: readonly string[];
   string: readonly string[];
+  /** Those that may come more than once. */
+  list?: readonly string[];
 }
 
 /** What was given. */
@@ -21,6 +23,8 @@ export interface Arguments {
   has(name: string): boolean;
   /** The text of a string option, if given. */
   text(name: string): string | undefined;
+  /** All texts of an option that may come more than once. */
+  texts(name: string): string[];
 }
 
 /**
@@ -31,12 +35,14 @@ export interface Arguments {
  */
 export function parseArguments(
   args: readonly string[],
-  { boolean, string }: OptionNames,
+  { boolean, string, list = [] }: OptionNames,
 ): Arguments {
-  const known = [...boolean, ...string, "help"].map((name) => `--${name}`);
-  const parsed = parseArgs(normalize(args, boolean, string), {
+  const known = [...boolean, ...string, ...list, "help"]
+    .map((name) => `--${name}`);
+  const parsed = parseArgs(normalize(args, { boolean, string, list }), {
     boolean,
-    string: ["_", ...string],
+    string: ["_", ...string, ...list],
+    collect: list,
     unknown(arg, key) {
       if (key === undefined) return true;
       const [name] = arg.split("=");
@@ -52,6 +58,7 @@ export function parseArguments(
     positional: parsed._,
     has: (name) => parsed[name] === true,
     text: (name) => parsed[name] as string | undefined,
+    texts: (name) => parsed[name] as string[],
   };
 }
 
@@ -62,8 +69,7 @@ export function parseArguments(
  */
 function normalize(
   args: readonly string[],
-  boolean: readonly string[],
-  string: readonly string[],
+  { boolean, string, list }: Required<OptionNames>,
 ): string[] {
   const normal: string[] = [];
   const seen = new Set<string>();
@@ -74,11 +80,11 @@ function normalize(
     if (given !== undefined && ["help", ...boolean].includes(name)) {
       throw new UsageError(`option --${name} takes no value`);
     }
-    if (!string.includes(name)) {
+    if (!string.includes(name) && !list.includes(name)) {
       normal.push(args[i]);
       continue;
     }
-    if (seen.has(name)) {
+    if (seen.has(name) && !list.includes(name)) {
       throw new UsageError(`option --${name} is given twice, expected once`);
     }
     seen.add(name);

@@ -1,13 +1,14 @@
 /** The command `listen`: prints the events that come in. */
 
 import {
-  type Address,
   type EventServer,
   type ReceivedEvent,
   serveEvents,
   ServerError,
 } from "../../mod.ts";
+import { formatAddress, parseAddress } from "./address.ts";
 import { parseArguments, toInteger, toJson, UsageError } from "./arguments.ts";
+import { onInterrupt } from "./interrupt.ts";
 import type { Command } from "./main.ts";
 import { Output, printable, stderr } from "./output.ts";
 
@@ -49,14 +50,7 @@ async function run(args: string[]): Promise<number> {
     boolean: ["json"],
     string: ["result", "error", "count"],
   });
-  if (positional.length > 1) {
-    throw new UsageError(
-      `${
-        JSON.stringify(positional[1])
-      } is one argument too many, expected [[host:]port]`,
-    );
-  }
-  const { host, port } = parseAddress(positional[0] ?? "127.0.0.1:8080");
+  const { host, port } = parseAddress(positional, 8080);
   const answer = toAnswer(text("result"), text("error"));
   let left = toInteger(text("count"), "--count", 1, Number.MAX_SAFE_INTEGER) ??
     Infinity;
@@ -83,7 +77,9 @@ async function run(args: string[]): Promise<number> {
       signal: stopping.signal,
       onError: (error) => stderr.fail((error as Error).message),
       onInvalid: (reason, peer) =>
-        stderr.print(printable(`refused from ${show(peer)}: ${reason}`)),
+        stderr.print(
+          printable(`refused from ${formatAddress(peer)}: ${reason}`),
+        ),
     }, handle);
   } catch (error) {
     stderr.fail(
@@ -93,38 +89,11 @@ async function run(args: string[]): Promise<number> {
     return 1;
   }
   stderr.print(`listening at ${server.socket}`);
-  // A second signal finds no listener, and ends the process at once.
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
-  function onSignal(): void {
-    for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
-    stop();
-  }
+  onInterrupt(stop);
   await server.finished;
   await stdout.flush();
   await stderr.flush();
   return 0;
-}
-
-function parseAddress(text: string): { host: string; port: number } {
-  // What it prints when it listens can be given back to it.
-  const match = /^(?:jsonrpc:)?(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([^:]*)$/.exec(
-    text,
-  );
-  if (match === null) {
-    throw new UsageError(
-      `cannot listen at ${
-        JSON.stringify(text)
-      }, expected [[host:]port] with an IPv6 host in brackets`,
-    );
-  }
-  const [, ipv6, name, port] = match;
-  return {
-    host: ipv6 ?? name ?? "127.0.0.1",
-    port: toInteger(port, "the port", 0, 65535)!,
-  };
 }
 
 /** How requests are answered: a function that returns a result, or throws. */
@@ -170,11 +139,7 @@ function printJson(
     method,
     params,
     id,
-    peer: show(peer),
+    peer: formatAddress(peer),
     time: new Date().toISOString(),
   });
-}
-
-function show({ host, port }: Address): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

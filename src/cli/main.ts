@@ -6,7 +6,9 @@ import { UsageError } from "./arguments.ts";
 import { listen } from "./listen.ts";
 import { nearest } from "./nearest.ts";
 import { Output, stderr } from "./output.ts";
+import { pump } from "./pump.ts";
 import { raise } from "./raise.ts";
+import { serve } from "./serve.ts";
 
 /** One command: `run` resolves to the exit code. */
 export interface Command {
@@ -15,7 +17,7 @@ export interface Command {
   run(args: string[]): Promise<number>;
 }
 
-const COMMANDS: Record<string, Command> = { raise, listen };
+const COMMANDS: Record<string, Command> = { raise, pump, listen, serve };
 
 const HELP = `event-jsonrpc ${config.version}
 Raises events as OpenSIPS does: JSON-RPC 2.0 straight over TCP.
@@ -67,7 +69,7 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     throw new UsageError(
       name === undefined
-        ? "no command is given, expected " + Object.keys(COMMANDS).join(" or ")
+        ? `no command is given, expected ${anyOf(Object.keys(COMMANDS))}`
         : name.startsWith("-")
         ? `unknown option ${name}`
         : `unknown command ${JSON.stringify(name)}` +
@@ -91,6 +93,10 @@ function isHelp(args: readonly string[]): boolean {
   const end = args.indexOf("--");
   const options = end === -1 ? args : args.slice(0, end);
   return options.includes("--help") || options.includes("-h");
+}
+
+function anyOf(names: string[]): string {
+  return new Intl.ListFormat("en", { type: "disjunction" }).format(names);
 }
 
 async function print(text: string): Promise<number> {

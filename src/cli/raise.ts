@@ -2,15 +2,13 @@
 
 import {
   buildMessage,
-  ConnectError,
-  DeliveryError,
-  DeliveryTimeoutError,
-  EventClient,
+  EventInterface,
   parseSocket,
-  ServerError,
+  parseVirtualSocket,
 } from "../../mod.ts";
 import { parseArguments, toInteger, UsageError } from "./arguments.ts";
 import type { Command } from "./main.ts";
+import { describe, exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
 import { parseJsonParams, parseParams } from "./params.ts";
 
@@ -19,7 +17,9 @@ const HELP = `Raises an event: sends it to a JSON-RPC server.
 Usage: event-jsonrpc raise <socket> <event> [param ...] [options]
 
   <socket>  jsonrpc:host:port[/method], or tcp:host:port[/method] for the
-            messages of OpenSIPS 3.1 and later, which carry named params only
+            messages of OpenSIPS 3.1 and later, which carry named params only;
+            or several in one argument, 'virtual:POLICY socket socket ...',
+            where POLICY is PARALLEL, FAILOVER or ROUND-ROBIN
   <event>   the event's name; it is the method, unless the socket has one
   [param]   name=text or name:=json, or without names: text or :=json
 
@@ -39,6 +39,8 @@ Examples:
   event-jsonrpc raise jsonrpc:127.0.0.1:8080/block_ip E_PIKE_BLOCKED \\
       ip=192.168.2.11 --sync --timeout 200
   event-jsonrpc raise jsonrpc:[::1]:8080 E_MY_EVENT :=3 :=5
+  event-jsonrpc raise --sync \\
+      'virtual:FAILOVER jsonrpc:127.0.0.1:8080 jsonrpc:127.0.0.1:8081' E_MY_EVENT
   event-jsonrpc raise jsonrpc:127.0.0.1:8080 E_X --params '{"n":[1,2]}' --dry-run
 `;
 
@@ -87,11 +89,15 @@ async function run(args: string[]): Promise<number> {
   const eventParam = text("event-param");
   const timeoutMs = toInteger(text("timeout"), "--timeout", 1, 0x7fffffff);
 
-  const target = parseSocket(socket);
+  const sockets = socket.startsWith("virtual:")
+    ? parseVirtualSocket(socket).sockets
+    : [parseSocket(socket)];
   const id = syncMode ? 1 : undefined;
-  const message = buildMessage(target, event, params, { id, eventParam });
-  const isDropped = target.protocol === "tcp" && Array.isArray(params) &&
-    params.length > 0;
+  const messages = sockets.map((target) =>
+    buildMessage(target, event, params, { id, eventParam })
+  );
+  const isDropped = Array.isArray(params) && params.length > 0 &&
+    sockets.some(({ protocol }) => protocol === "tcp");
   if (isDropped && !has("quiet")) {
     stderr.print(
       'warning: to a "tcp:" socket, params without names do not go out (as in OpenSIPS 3.1 and later)',
@@ -99,22 +105,25 @@ async function run(args: string[]): Promise<number> {
   }
   const stdout = new Output(Deno.stdout);
   if (has("dry-run")) {
-    stdout.print(message);
+    for (const message of messages) stdout.print(message);
     await stdout.flush();
     return 0;
   }
 
-  const client = new EventClient(socket, { syncMode, timeoutMs, eventParam });
-  const start = performance.now();
-  let result: unknown, error: unknown;
-  try {
-    result = await client.raise(event, params);
-  } catch (e) {
-    error = e;
-  }
-  const ms = Math.round((performance.now() - start) * 10) / 10;
-  const { bytes } = client.stats;
-  await client.close();
+  const events = new EventInterface({
+    syncMode,
+    timeoutMs,
+    eventParam,
+    onWarning: (message) => {
+      if (!has("quiet")) stderr.print(`warning: ${message}`);
+    },
+  });
+  events.subscribe(event, socket);
+  const [report] = await events.raise(event, params);
+  const { result, error, via } = report;
+  const ms = Math.round(report.ms * 10) / 10;
+  const bytes = events.stats().reduce((sum, { bytes }) => sum + bytes, 0);
+  await events.close();
 
   if (has("json")) {
     const delivered = error === undefined;
@@ -123,6 +132,7 @@ async function run(args: string[]): Promise<number> {
       socket,
       delivered,
       ...syncMode && delivered && { result },
+      ...via !== undefined && { via },
       ...!delivered && { error: describe(error) },
       ms,
     });
@@ -134,49 +144,11 @@ async function run(args: string[]): Promise<number> {
       stderr.print(
         `${syncMode ? "confirmed" : "sent"} ${printable(event)} ${
           syncMode ? "by" : "to"
-        } ${printable(socket)} (${bytes} bytes, ${ms} ms)`,
+        } ${printable(via ?? socket)} (${bytes} bytes, ${ms} ms)`,
       );
     }
   }
   await stdout.flush();
   await stderr.flush();
-  return exitCode(error);
-}
-
-function exitCode(error: unknown): number {
-  if (error === undefined) return 0;
-  if (error instanceof ServerError) return 3;
-  return error instanceof DeliveryTimeoutError ? 4 : 1;
-}
-
-function describe(error: unknown): Record<string, unknown> {
-  const { name, message } = error as Error;
-  return {
-    name,
-    message,
-    ...error instanceof ServerError &&
-      { code: error.code, data: error.data },
-    ...error instanceof DeliveryError &&
-      { mayHaveArrived: error.mayHaveArrived },
-  };
-}
-
-/** The error as a person wants it: what now? */
-function explain(error: unknown): string {
-  if (error instanceof ServerError) {
-    const data = error.data === undefined
-      ? ""
-      : ` (${JSON.stringify(error.data)})`;
-    return `the server answered with error ${error.code}: ${error.message}${data}`;
-  }
-  const { message } = error as Error;
-  if (error instanceof ConnectError) {
-    const { cause } = error;
-    if (cause instanceof Deno.errors.ConnectionRefused) {
-      return `${message}; is a server listening there? "event-jsonrpc listen" is one`;
-    }
-  } else if (error instanceof DeliveryError && error.mayHaveArrived) {
-    return `${message}; the server may have received it`;
-  }
-  return message;
+  return exitCodeOf(error);
 }

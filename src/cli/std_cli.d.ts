@@ -5,6 +5,7 @@ declare module "@std/cli/parse-args" {
   export interface ParseOptions {
     boolean?: readonly string[];
     string?: readonly string[];
+    collect?: readonly string[];
     alias?: Record<string, string>;
     stopEarly?: boolean;
     unknown?: (arg: string, key?: string, value?: unknown) => unknown;

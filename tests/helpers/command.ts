@@ -36,6 +36,28 @@ export async function run(
   };
 }
 
+/** Runs the command to its end, with `input` as its standard input. */
+export async function runWith(
+  input: string,
+  args: string[],
+): Promise<Finished> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: denoArgs(args),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = process.output();
+  await new Blob([input]).stream().pipeTo(process.stdin).catch(() => {});
+  const { code, stdout, stderr } = await output;
+  const decoder = new TextDecoder();
+  return {
+    code,
+    stdout: decoder.decode(stdout),
+    stderr: decoder.decode(stderr),
+  };
+}
+
 /** A process of the command that goes on. */
 export interface Running extends AsyncDisposable {
   process: Deno.ChildProcess;
@@ -47,10 +69,13 @@ export interface Running extends AsyncDisposable {
 }
 
 /** Starts the command. At the end of the test's scope, it is ended. */
-export function start(args: string[]): Running {
+export function start(
+  args: string[],
+  stdin: "null" | "piped" = "null",
+): Running {
   const process = new Deno.Command(Deno.execPath(), {
     args: denoArgs(args),
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   }).spawn();
@@ -121,3 +146,24 @@ export async function exchange(socket: string, text: string): Promise<string> {
   conn.close();
   return texts.join("");
 }
+
+/** Runs the command on a terminal of its own, by script(1): what that shows. */
+export async function onTerminal(
+  args: string[],
+  env: Record<string, string> = {},
+  input = "",
+): Promise<string> {
+  const command = [Deno.execPath(), ...denoArgs(args)].join(" ");
+  const process = new Deno.Command("script", {
+    args: ["-qec", `${input && `printf '${input}' | `}${command}`, "/dev/null"],
+    env: { TERM: "xterm", ...env },
+    stdin: "null",
+    stdout: "piped",
+  });
+  return new TextDecoder().decode((await process.output()).stdout);
+}
+
+/** Whether there is script(1). */
+export const hasScript: boolean = await new Deno.Command("script", {
+  args: ["--version"],
+}).output().then(({ code }) => code === 0, () => false);

@@ -1,0 +1,46 @@
+/** An address to listen at, and back. */
+
+import type { Address } from "../../mod.ts";
+import { toInteger, UsageError } from "./arguments.ts";
+
+/**
+ * Reads `[[host:]port]`, the only positional argument; 127.0.0.1 and
+ * `defaultPort` when absent. What a command prints when it listens can be given
+ * back to it.
+ *
+ * @throws {UsageError} if it is not one address.
+ */
+export function parseAddress(
+  positional: readonly string[],
+  defaultPort: number,
+): Address {
+  const [text = `${defaultPort}`, extra] = positional;
+  if (extra !== undefined) {
+    throw new UsageError(
+      `${
+        JSON.stringify(extra)
+      } is one argument too many, expected [[host:]port]`,
+    );
+  }
+  const match =
+    /^(?:jsonrpc:|http:\/\/)?(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([^:]*)$/.exec(
+      text,
+    );
+  if (match === null) {
+    throw new UsageError(
+      `cannot listen at ${
+        JSON.stringify(text)
+      }, expected [[host:]port] with an IPv6 host in brackets`,
+    );
+  }
+  const [, ipv6, name, port] = match;
+  return {
+    host: ipv6 ?? name ?? "127.0.0.1",
+    port: toInteger(port, "the port", 0, 65535)!,
+  };
+}
+
+/** `host:port`, with an IPv6 host in brackets. */
+export function formatAddress({ host, port }: Address): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

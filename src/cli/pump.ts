@@ -1,0 +1,236 @@
+/** The command `pump`: events from standard input, a line each. */
+
+import {
+  type DeliveryReport,
+  EventInterface,
+  type EventParams,
+} from "../../mod.ts";
+import { parseArguments, toInteger, toJson, UsageError } from "./arguments.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { MAX_LINE_LENGTH, readLines } from "./lines.ts";
+import type { Command } from "./main.ts";
+import { exitCodeOf, explain } from "./outcome.ts";
+import { Output, printable, stderr } from "./output.ts";
+
+const HELP = `Raises events from standard input, one for each line.
+
+Usage: event-jsonrpc pump <socket> [options] < events.ndjson
+
+  <socket>  as of "raise"
+
+A line is {"event":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}; the params
+are an object, an array, or absent. It goes out when it comes in. Lines are read
+as fast as the server takes them.
+
+Options:
+  --sync                send requests, and have them confirmed
+  --timeout <ms>        how long an event may take (default 1000)
+  --event-param <name>  send the event's name too, as a param of this name
+  --window <n>          how many events may be under way (default 1000)
+  --strict              stop at a line that is wrong, instead of skipping it
+  --json                print the summary as one JSON object
+  --quiet               print errors only, or with --json also the summary
+  -h, --help            print this
+
+The exit code tells the worst that happened: 1 not delivered, or nobody knows;
+4 timed out; 3 the server answered with an error; 2 a line was wrong; 0 nothing.
+
+Examples:
+  event-jsonrpc pump jsonrpc:127.0.0.1:8080 --sync < events.ndjson
+  tail -F events.ndjson | event-jsonrpc pump jsonrpc:127.0.0.1:8080
+`;
+
+/** How many errors are printed; the summary counts all. */
+const MAX_SHOWN = 10;
+/** How many characters of lines may be under way, beside the window. */
+const MAX_LENGTH_UNDER_WAY = 4 * 1024 * 1024;
+const PROGRESS_MS = 500;
+/** Exit codes, the worst last. */
+const SEVERITY = [0, 2, 3, 4, 1];
+
+/** See `HELP`. */
+export const pump: Command = {
+  summary: "send events from standard input, a line each",
+  help: HELP,
+  run,
+};
+
+async function run(args: string[]): Promise<number> {
+  const { positional, has, text } = parseArguments(args, {
+    boolean: ["sync", "strict", "json", "quiet"],
+    string: ["timeout", "event-param", "window"],
+  });
+  const [socket, extra] = positional;
+  if (socket === undefined) {
+    throw new UsageError(
+      "no socket is given, expected jsonrpc:host:port[/method]",
+    );
+  }
+  if (extra !== undefined) {
+    throw new UsageError(
+      `${JSON.stringify(extra)} is one argument too many, expected one socket`,
+    );
+  }
+  const window = toInteger(text("window"), "--window", 1, 1_000_000) ?? 1000;
+  const warned = new Set<string>();
+  const events = new EventInterface({
+    syncMode: has("sync"),
+    timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
+    eventParam: text("event-param"),
+    maxQueueBytes: 4 * MAX_LINE_LENGTH,
+    onWarning: (message) => {
+      if (!warned.has(message)) stderr.print(`warning: ${message}`);
+      warned.add(message);
+    },
+  });
+  events.subscribe("E", socket); // throws what is wrong with it
+  events.unsubscribe("E", socket);
+
+  const subscribed = new Set<string>();
+  const stopping = new AbortController();
+  const counts = { events: 0, delivered: 0, failed: 0, badLines: 0 };
+  let code = 0, shown = 0;
+  let underWay = 0, lengthUnderWay = 0;
+  let room = Promise.withResolvers<void>();
+  const start = performance.now();
+
+  function report(number: number, problem: string, severity: number): void {
+    if (SEVERITY.indexOf(severity) > SEVERITY.indexOf(code)) code = severity;
+    shown++;
+    if (shown <= MAX_SHOWN) stderr.fail(`line ${number}: ${problem}`);
+    if (shown === MAX_SHOWN) stderr.print("(further errors are counted only)");
+  }
+
+  function badLine(number: number, problem: string): void {
+    counts.badLines++;
+    report(number, problem, 2);
+    if (has("strict")) stopping.abort();
+  }
+
+  function take(line: string | undefined, number: number): void {
+    if (line?.trim() === "") return;
+    let event: string, params: EventParams | undefined;
+    try {
+      ({ event, params } = parseLine(line));
+      if (!subscribed.has(event)) events.subscribe(event, socket);
+      subscribed.add(event);
+    } catch (error) {
+      return badLine(number, (error as Error).message);
+    }
+    const { length } = line!;
+    underWay++;
+    lengthUnderWay += length;
+    events.raise(event, params).then(
+      ([report]) => settle(number, report),
+      (error) => badLine(number, error.message),
+    ).then(() => {
+      underWay--;
+      lengthUnderWay -= length;
+      room.resolve();
+    });
+  }
+
+  function settle(number: number, { delivered, error }: DeliveryReport): void {
+    counts.events++;
+    if (delivered) {
+      counts.delivered++;
+    } else {
+      counts.failed++;
+      report(number, explain(error), exitCodeOf(error));
+    }
+  }
+
+  const hasProgress = Deno.stderr.isTerminal() && !has("quiet");
+  const progress = hasProgress
+    ? setInterval(() => {
+      const { events, failed } = counts;
+      const text = `${events} events, ${
+        rate(events, start)
+      }/s, ${failed} failed, ${underWay} in flight`;
+      Deno.stderr.writeSync(new TextEncoder().encode(`\r${text}\x1b[K`));
+    }, PROGRESS_MS)
+    : undefined;
+
+  onInterrupt(() => stopping.abort());
+  let number = 0;
+  for await (const lines of readLines(Deno.stdin.readable, stopping.signal)) {
+    for (const line of lines) {
+      while (underWay >= window || lengthUnderWay > MAX_LENGTH_UNDER_WAY) {
+        room = Promise.withResolvers();
+        await room.promise;
+      }
+      if (stopping.signal.aborted) break;
+      take(line, ++number);
+    }
+    await null; // what is wrong with params is known now
+  }
+  await events.close();
+  clearInterval(progress);
+  if (hasProgress) stderr.print("\r\x1b[K");
+
+  const stdout = new Output(Deno.stdout);
+  const ms = Math.round(performance.now() - start);
+  if (has("json")) {
+    stdout.printJson({ ...counts, ms });
+  } else if (!has("quiet")) {
+    const { events, delivered, failed, badLines } = counts;
+    stderr.print(
+      printable(
+        `${events} events: ${delivered} delivered, ${failed} failed; ${badLines} bad lines; ${
+          ms / 1000
+        } s, ${rate(events, start)}/s`,
+      ),
+    );
+  }
+  await stdout.flush();
+  await stderr.flush();
+  return code;
+}
+
+function rate(events: number, start: number): number {
+  return Math.round(events / (performance.now() - start) * 1000);
+}
+
+/** Reads a line, or throws an error that says what is wrong with it. */
+function parseLine(
+  line: string | undefined,
+): { event: string; params: EventParams | undefined } {
+  if (line === undefined) {
+    throw new UsageError(
+      `it is longer than ${MAX_LINE_LENGTH} characters`,
+    );
+  }
+  // Only such numbers can lose digits, and to look for that takes time.
+  const value = /[0-9]{16}|[0-9][eE]/.test(line)
+    ? toJson(line, "it")
+    : parse(line);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new UsageError(
+      `it is no JSON object, expected {"event":…,"params":…}`,
+    );
+  }
+  const { event, params, ...others } = value as Record<string, unknown>;
+  if (typeof event !== "string" || event === "") {
+    throw new UsageError(`it has no "event" that is a name`);
+  }
+  if (
+    params !== undefined && (typeof params !== "object" || params === null)
+  ) {
+    throw new UsageError(`its "params" are neither an object nor an array`);
+  }
+  const [other] = Object.keys(others);
+  if (other !== undefined) {
+    throw new UsageError(
+      `it has ${JSON.stringify(other)}, expected "event" and "params" only`,
+    );
+  }
+  return { event, params: params as EventParams | undefined };
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new UsageError(`it is not JSON: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,273 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { serveEvents, ServerError } from "../mod.ts";
+import { MAX_LINE_LENGTH, readLines } from "../src/cli/lines.ts";
+import { hasScript, onTerminal, runWith, start } from "./helpers/command.ts";
+import { newSeed, randomFrom } from "./helpers/random.ts";
+import { freePort, serve } from "./helpers/tcp.ts";
+
+/** A server that keeps what it got. */
+function record(answer: () => unknown = () => true) {
+  const events: [string, unknown][] = [];
+  const server = serveEvents({ port: 0 }, ({ method, params }) => {
+    events.push([method, params]);
+    return answer();
+  });
+  return Object.assign(server, { events });
+}
+
+const lines = (...values: unknown[]) =>
+  values.map((value) => JSON.stringify(value) + "\n").join("");
+
+Deno.test("pump raises an event for each line, in order: exit code 0", async () => {
+  await using server = record();
+  const input = `{"event":"E_A","params":{"ip":"::1"}}\r\n\n` +
+    `  {"params":[3,"5"],"event":"E_B"}  \n \t\n{"event":"E_C"}`;
+  const { code, stdout, stderr } = await runWith(input, [
+    "pump",
+    server.socket,
+  ]);
+  assertEquals(server.events, [
+    ["E_A", { ip: "::1" }],
+    ["E_B", [3, "5"]],
+    ["E_C", {}],
+  ]);
+  assertEquals([code, stdout], [0, ""]);
+  assertMatch(
+    stderr,
+    /^3 events: 3 delivered, 0 failed; 0 bad lines; [\d.]+ s, \d+\/s\n$/,
+  );
+});
+
+Deno.test("pump takes the options of raise", async () => {
+  await using server = record();
+  const args = [
+    "pump",
+    `${server.socket}/m`,
+    "--sync",
+    "--event-param",
+    "name",
+  ];
+  const input = lines({ event: "E_A" }, { event: "E_B", params: { a: 1 } });
+  const { code, stdout, stderr } = await runWith(input, [
+    ...args,
+    "--json",
+    "--quiet",
+  ]);
+  assertEquals([code, stderr], [0, ""]);
+  const { ms, ...summary } = JSON.parse(stdout);
+  assert(ms >= 0);
+  assertEquals(summary, { events: 2, delivered: 2, failed: 0, badLines: 0 });
+  assertEquals(server.events, [
+    ["m", { name: "E_A" }],
+    ["m", { name: "E_B", a: 1 }],
+  ]);
+});
+
+Deno.test("pump names wrong lines by their number, and skips them: exit code 2", async () => {
+  await using server = record();
+  const bad: [line: string, problem: string][] = [
+    ["{", "it is not JSON"],
+    ["[]", `it is no JSON object, expected {"event":…,"params":…}`],
+    ["1", "it is no JSON object"],
+    [`{"params":{}}`, `it has no "event" that is a name`],
+    [`{"event":""}`, `it has no "event" that is a name`],
+    [`{"event":"E","params":1}`, `its "params" are neither`],
+    [`{"event":"E","parms":{}}`, `it has "parms", expected "event" and`],
+    [`{"event":"E","params":[12345678901234567890]}`, "lose no digits"],
+    [`{"event":"E","params":{"name":1}}`, "the event param has that name"],
+  ];
+  const input = `{"event":"E_FIRST"}\n` +
+    bad.map(([line]) => line + "\n").join("") +
+    `{"event":"E_LAST"}\n`;
+  const args = ["pump", server.socket, "--event-param", "name"];
+  const { code, stderr } = await runWith(input, args);
+  assertEquals(code, 2);
+  for (const [i, [, problem]] of bad.entries()) {
+    assertStringIncludes(stderr, `error: line ${i + 2}: `);
+    assertStringIncludes(stderr, problem);
+  }
+  assertStringIncludes(stderr, "2 events: 2 delivered, 0 failed; 9 bad lines");
+  assertEquals(server.events.map(([event]) => event), ["E_FIRST", "E_LAST"]);
+});
+
+Deno.test("pump --strict stops at a wrong line: exit code 2", async () => {
+  await using server = record();
+  const input = `{"event":"E_A"}\nnonsense\n{"event":"E_B"}\n`;
+  const args = ["pump", server.socket, "--strict"];
+  const { code, stderr } = await runWith(input, args);
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "1 events: 1 delivered, 0 failed; 1 bad lines");
+  assertEquals(server.events.map(([event]) => event), ["E_A"]);
+});
+
+Deno.test("pump exits by the worst that happened", async () => {
+  await using refusing = record(() => {
+    throw new ServerError(404, "No such user");
+  });
+  await using silent = serve(async (_, reader) => void await reader.all());
+  const input = "nonsense\n" + lines({ event: "E_A" }, { event: "E_A" });
+  const pump = (socket: string) =>
+    runWith(input, ["pump", socket, "--sync", "--timeout", "300"]);
+  const refused = await pump(refusing.socket);
+  assertEquals(refused.code, 3);
+  assertStringIncludes(
+    refused.stderr,
+    "error: line 2: the server answered with error 404: No such user\n",
+  );
+  assertEquals((await pump(silent.socket)).code, 4);
+  const gone = await pump(`jsonrpc:127.0.0.1:${freePort()}`);
+  assertEquals(gone.code, 1);
+  assertStringIncludes(gone.stderr, "2 events: 0 delivered, 2 failed");
+});
+
+Deno.test("pump prints some errors, and counts all", async () => {
+  const input = "nonsense\n".repeat(1000);
+  const { code, stderr } = await runWith(input, [
+    "pump",
+    `jsonrpc:127.0.0.1:${freePort()}`,
+  ]);
+  assertEquals(code, 2);
+  assertEquals(stderr.match(/^error: line/gm)?.length, 10);
+  assertStringIncludes(stderr, "1000 bad lines");
+});
+
+Deno.test("pump delivers to a virtual socket, and warns once", async () => {
+  await using server = record();
+  const gone = `jsonrpc:127.0.0.1:${freePort()}`;
+  const socket = `virtual:FAILOVER ${gone} ${server.socket}`;
+  const input = lines({ event: "E_A" }, { event: "E_B" }, { event: "E_A" });
+  const { code, stderr } = await runWith(input, ["pump", socket]);
+  assertEquals(code, 0);
+  assertEquals(stderr.match(/warning/g)?.length, 1);
+  assertEquals(server.events.length, 3);
+});
+
+Deno.test("pump sends a line when it comes in", async () => {
+  await using server = record();
+  await using pumping = start(["pump", server.socket], "piped");
+  const writer = pumping.process.stdin.getWriter();
+  for (let n = 1; n <= 3; n++) {
+    await writer.write(new TextEncoder().encode(lines({ event: `E_${n}` })));
+    while (server.events.length < n) await new Promise((r) => setTimeout(r));
+  }
+  await writer.close();
+  assertEquals((await pumping.process.status).code, 0);
+});
+
+Deno.test("pump delivers what it read when it is interrupted", async () => {
+  await using server = record();
+  await using pumping = start(["pump", server.socket], "piped");
+  const writer = pumping.process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(lines({ event: "E_A" })));
+  while (server.events.length < 1) await new Promise((r) => setTimeout(r));
+  pumping.process.kill("SIGINT");
+  assertEquals((await pumping.process.status).code, 0);
+  assertStringIncludes((await pumping.errLine())!, "1 events: 1 delivered");
+  await writer.abort().catch(() => {});
+});
+
+Deno.test("pump delivers 50,000 lines within its window, to a server that is slow at first", async () => {
+  const count = 50_000;
+  const slow = Promise.withResolvers<void>();
+  let arrived = 0, most = 0;
+  await using server = serveEvents({ port: 0 }, ({ params }) => {
+    const [n] = params as number[];
+    if (n !== arrived++) throw new Error(`${n} is out of order`);
+    most = Math.max(most, arrived);
+    if (arrived === 100) setTimeout(slow.resolve);
+    return arrived <= 100 ? slow.promise : undefined;
+  });
+  const input = Array.from(
+    { length: count },
+    (_, n) => `{"event":"E_X","params":[${n}]}\n`,
+  ).join("");
+  const { code, stdout } = await runWith(input, [
+    "pump",
+    server.socket,
+    "--sync",
+    "--window",
+    "100",
+    "--timeout",
+    "60000",
+    "--json",
+    "--quiet",
+  ]);
+  assertEquals([code, arrived], [0, count]);
+  assertEquals(JSON.parse(stdout).delivered, count);
+});
+
+Deno.test({
+  name: "pump shows its progress on a terminal, unless it is to be quiet",
+  ignore: !hasScript,
+  async fn() {
+    await using silent = serve(async (_, reader) => void await reader.all());
+    const args = ["pump", silent.socket, "--sync", "--timeout", "1200"];
+    const input = `{"event":"E_X"}\\n`;
+    const shown = await onTerminal(args, {}, input);
+    assertStringIncludes(shown, "\r0 events, 0/s, 0 failed, 1 in flight\x1b[K");
+    assertStringIncludes(shown, "1 events: 0 delivered, 1 failed");
+    const quiet = await onTerminal([...args, "--quiet"], {}, input);
+    assertEquals(quiet.includes("in flight"), false);
+  },
+});
+
+// Lines.
+
+async function linesOf(pieces: string[]): Promise<(string | undefined)[]> {
+  const bytes = pieces.map((piece) => new TextEncoder().encode(piece));
+  const all: (string | undefined)[] = [];
+  const stream = ReadableStream.from(bytes);
+  for await (const some of readLines(stream, new AbortController().signal)) {
+    all.push(...some);
+  }
+  return all;
+}
+
+Deno.test("readLines() gives the lines however the bytes are cut", {
+  permissions: "none",
+}, async () => {
+  const seed = newSeed();
+  const random = randomFrom(seed);
+  for (let round = 0; round < 500; round++) {
+    const lines = Array.from(
+      { length: Math.floor(random() * 6) },
+      () => ["", "a", "é漢😀", "x\ry"][Math.floor(random() * 4)],
+    );
+    const text = lines.map((l) =>
+      l + (random() < 0.3 ? "\r\n" : "\n")
+    ).join("") +
+      (random() < 0.5 ? "last" : "");
+    const bytes = new TextEncoder().encode(text);
+    const cut = Math.floor(random() * bytes.length);
+    const stream = ReadableStream.from([
+      bytes.slice(0, cut),
+      bytes.slice(cut),
+    ]);
+    const all: (string | undefined)[] = [];
+    for await (const some of readLines(stream, new AbortController().signal)) {
+      all.push(...some);
+    }
+    assertEquals(
+      all,
+      text.endsWith("last") ? [...lines, "last"] : lines,
+      `seed ${seed}, round ${round}`,
+    );
+  }
+});
+
+Deno.test("readLines() gives up a line that is too long, and only that", {
+  permissions: "none",
+}, async () => {
+  const half = "x".repeat(MAX_LINE_LENGTH / 2 + 1);
+  assertEquals(await linesOf(["a\n", half, half, half, "\nb\n"]), [
+    "a",
+    undefined,
+    "b",
+  ]);
+  assertEquals(await linesOf([half, half]), [undefined]);
+});
