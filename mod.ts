@@ -2,7 +2,9 @@
  * Events for application servers, as OpenSIPS sends them: JSON-RPC 2.0
  * straight over TCP, with no HTTP and nothing between two messages.
  *
- * {@linkcode EventClient} raises events to one destination.
+ * {@linkcode EventClient} raises events to one destination,
+ * {@linkcode EventInterface} to whoever subscribed, and
+ * {@linkcode manageOverHttp} lets servers do so while it runs.
  * {@linkcode serveEvents} is the receiving end. Beneath them, and free of I/O:
  * {@linkcode parseSocket}, {@linkcode buildMessage}, {@linkcode JsonStream} and
  * {@linkcode correlate}.
