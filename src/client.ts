@@ -865,7 +865,8 @@ async function closeQuietly(connection: Connection): Promise<void> {
   } catch { /* it is gone, which is all that was asked */ }
 }
 
-function checkTimeout(timeoutMs: number): void {
+/** Throws a RangeError unless `timeoutMs` is a time-out that can be kept. */
+export function checkTimeout(timeoutMs: number): void {
   if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
     throw new RangeError(
       `Cannot use timeoutMs ${timeoutMs}: expected milliseconds, more than 0 and at most ${MAX_TIMEOUT_MS}`,

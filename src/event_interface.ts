@@ -6,6 +6,7 @@
  */
 
 import {
+  checkTimeout,
   EventClient,
   type EventClientEventMap,
   type EventClientOptions,
@@ -266,8 +267,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       );
     }
     const target = parseTarget(socket);
-    // Throws what is wrong with the time-out.
-    new EventClient("jsonrpc:localhost:1", { timeoutMs });
+    if (timeoutMs !== undefined) checkTimeout(timeoutMs);
     this.publish(event);
     const subscriptions = this.#events.get(event)!;
     const old = subscriptions.get(target.socket);
