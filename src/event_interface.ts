@@ -404,11 +404,15 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       return message;
     };
     prepare({ protocol: "jsonrpc" });
-    const deliveries = this.#subscriptions(event).reverse().map(
-      (subscription) => {
-        const messages = subscription.target.sockets.map(prepare);
-        return this.#deliver(subscription, messages, nesting);
-      },
+    // All messages first: what is wrong with params must not be found halfway.
+    const messages = this.#subscriptions(event).reverse().map((
+      subscription,
+    ) => ({
+      subscription,
+      messages: subscription.target.sockets.map(prepare),
+    }));
+    const deliveries = messages.map(({ subscription, messages }) =>
+      this.#deliver(subscription, messages, nesting)
     );
     return await Promise.all(deliveries);
   }

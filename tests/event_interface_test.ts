@@ -191,6 +191,23 @@ Deno.test("EventInterface.raise() builds a message once for each dialect and met
   }
 });
 
+Deno.test("EventInterface.raise() tells nobody when params turn out to be wrong", async () => {
+  await using server = record();
+  await using events = new EventInterface(SYNC);
+  events.subscribe("E_A", server.socket);
+  events.subscribe("E_A", `${server.socket}/m`);
+  let reads = 0;
+  const params = {
+    get a() {
+      if (++reads === 2) throw new Error("no more");
+      return 1;
+    },
+  };
+  await assertRejects(() => events.raise("E_A", params), ParamsError);
+  await events.raise("E_A");
+  assertEquals(server.methods.length, 2, "those of the second event");
+});
+
 Deno.test("EventInterface has subscribers of one host and port share a connection", async () => {
   await using server = record();
   await using events = new EventInterface(PATIENT);
