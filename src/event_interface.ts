@@ -13,6 +13,7 @@ import {
   type EventClientStats,
 } from "./client.ts";
 import { Deadlines, type Waiting } from "./deadlines.ts";
+import { quote } from "./errors.ts";
 import {
   type EventParams,
   type JsonValue,
@@ -127,15 +128,14 @@ export interface EventInterfaceEventMap {
 }
 
 const DEFAULT_FAILOVER_TIMEOUT_MS = 30_000; // as of event_virtual
-/** How often an event may be raised by listeners that its failure calls. */
-const MAX_NESTED = 10;
 const MAX_TIMER_MS = 0x7fffffff; // setTimeout takes no more
 
 /**
  * The Event Interface of OpenSIPS: events, their subscribers, and the
  * connections to them. Subscribers of the same host and port share one
  * connection, however many events they subscribed to; it is closed when the
- * last of them has gone and what was queued is out.
+ * last of them has gone and what was queued is out. Subscriptions that expire
+ * keep the process alive as connections do: close the interface when done.
  *
  * @example
  * ```ts
@@ -160,6 +160,8 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   /** By event, the subscriptions by socket. */
   readonly #events = new Map<string, Map<string, Subscription>>();
   readonly #destinations = new Map<string, Destination>();
+  /** What became of virtual sockets; all that subscribe the same one share it. */
+  readonly #states = new Map<string, { state: VirtualState; users: number }>();
   readonly #closings = new Set<Promise<void>>();
   /** Deliveries under way. */
   readonly #underWay = new Set<Promise<unknown>>();
@@ -167,9 +169,11 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
 
   readonly #expiring = new Deadlines<Subscription>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** No subscription expires before. */
+  #timerDue = Infinity;
 
-  /** How deep the listeners of each event's failure are nested. */
-  readonly #nesting = new Map<string, number>();
+  /** The events of which a failure is being told, each because of the one before. */
+  #cascade: readonly string[] = [];
 
   /**
    * Constructs an interface without events.
@@ -193,7 +197,11 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     this.#options = clientOptions;
     this.#syncMode = clientOptions.syncMode ?? false;
     this.#failoverTimeoutMs = failoverTimeoutMs;
-    this.#onWarning = onWarning;
+    this.#onWarning = (message) => {
+      try {
+        onWarning(message);
+      } catch { /* the subscription stands all the same */ }
+    };
   }
 
   /**
@@ -276,7 +284,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       timeoutMs,
       syncMode,
     });
-    if (old !== undefined) subscription.state = old.state;
+    subscription.state = this.#stateOf(target);
     // The new one first: a destination that both use is not closed between.
     subscription.destinations = target.sockets.map((s) =>
       this.#acquire(s, syncMode)
@@ -285,9 +293,9 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     subscriptions.set(target.socket, subscription);
     if (expire !== undefined) {
       this.#expiring.add(subscription);
-      this.#armTimer();
+      this.#armTimer(subscription.deadline);
     }
-    if (target.policy === "FAILOVER" && !syncMode) {
+    if (target.policy === "FAILOVER" && !syncMode && old === undefined) {
       this.#onWarning(
         `${target.socket} without sync mode: FAILOVER will not see that a server does not answer, or answers with an error`,
       );
@@ -317,8 +325,8 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
    * Rejects only for what the caller did wrong:
    * - {@linkcode ParamsError}: `params` cannot be carried by JSON;
    * - `TypeError`: `event` is not a non-empty string;
-   * - `RangeError`: a listener of the event's own failure raised it again, and
-   *   so on, more than 10 times.
+   * - `RangeError`: a listener that is told of the event's own failure raises
+   *   it again, which would have no end.
    */
   raise(event: string, params: EventParams = {}): Promise<DeliveryReport[]> {
     const reports = this.#raise(event, params);
@@ -326,7 +334,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     return reports;
   }
 
-  /** The counters of every destination that has subscribers. */
+  /** The counters of every destination that has subscribers, or still a delivery. */
   stats(): DestinationStats[] {
     this.#expire();
     return Array.from(
@@ -345,8 +353,8 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Closes the interface: ends all subscriptions, and delivers what was raised
-   * before. Resolves when all connections are closed. Never rejects; closing
+   * Closes the interface: delivers what was raised, and ends all subscriptions.
+   * Resolves when all connections are closed. Never rejects; closing
    * twice is fine.
    */
   close(): Promise<void> {
@@ -381,10 +389,10 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   }
 
   async #raise(event: string, params: EventParams): Promise<DeliveryReport[]> {
-    const nesting = this.#nesting.get(event) ?? 0;
-    if (nesting > MAX_NESTED) {
+    const cascade = this.#cascade;
+    if (cascade.includes(event)) {
       throw new RangeError(
-        `Cannot raise "${event}": listeners of its own failure have raised it ${MAX_NESTED} times`,
+        `Cannot raise ${quote(event)}: a listener of its own failure raises it`,
       );
     }
     this.#expire();
@@ -412,7 +420,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       messages: subscription.target.sockets.map(prepare),
     }));
     const deliveries = messages.map(({ subscription, messages }) =>
-      this.#deliver(subscription, messages, nesting)
+      this.#deliver(subscription, messages, cascade)
     );
     return await Promise.all(deliveries);
   }
@@ -421,19 +429,25 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   #deliver(
     subscription: Subscription,
     messages: PreparedEvent[],
-    nesting: number,
+    cascade: readonly string[],
   ): Promise<DeliveryReport> {
-    const delivery = this.#report(subscription, messages, nesting);
-    this.#underWay.add(delivery);
-    delivery.then(() => this.#underWay.delete(delivery));
-    return delivery;
+    // Failover may still come to a destination whose last subscriber has gone.
+    const { destinations } = subscription;
+    for (const destination of destinations) destination.users++;
+    const report = this.#report(subscription, messages, cascade);
+    const done = report.then(() => {
+      this.#underWay.delete(done);
+      for (const destination of destinations) this.#release(destination);
+    });
+    this.#underWay.add(done);
+    return report;
   }
 
   async #report(
     { event, socket, target, state, deliveryTimeoutMs, destinations }:
       Subscription,
     messages: PreparedEvent[],
-    nesting: number,
+    cascade: readonly string[],
   ): Promise<DeliveryReport> {
     const start = performance.now();
     const elapsed = () => performance.now() - start;
@@ -444,7 +458,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     try {
       const { result, via }: VirtualResult = target.policy === undefined
         ? { result: await send(0) }
-        : await deliverVirtual(target.policy, state, send, {
+        : await deliverVirtual(target.policy, state!, send, {
           restFor: this.#failoverTimeoutMs,
           now: () => performance.now(),
         });
@@ -462,11 +476,11 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
         error: error as Error,
         ms: elapsed(),
       };
-      this.#nesting.set(event, nesting + 1);
+      this.#cascade = [...cascade, event];
       this.dispatchEvent(
         new CustomEvent("failed", { detail: { event, report } }),
       );
-      this.#nesting.delete(event);
+      this.#cascade = [];
       return report;
     }
   }
@@ -484,10 +498,25 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   /** Lets go of what a subscription uses. */
   #forget(subscription: Subscription): void {
     this.#expiring.delete(subscription);
-    this.#armTimer();
+    if (this.#expiring.size === 0) this.#disarmTimer();
+    const { socket } = subscription;
+    const shared = this.#states.get(socket);
+    if (shared !== undefined && --shared.users === 0) {
+      this.#states.delete(socket);
+    }
     for (const destination of subscription.destinations) {
       this.#release(destination);
     }
+  }
+
+  #stateOf({ socket, sockets }: Target): VirtualState {
+    let shared = this.#states.get(socket);
+    if (shared === undefined) {
+      shared = { state: newVirtualState(sockets.length), users: 0 };
+      this.#states.set(socket, shared);
+    }
+    shared.users++;
+    return shared.state;
   }
 
   #acquire({ host, port }: EventSocket, syncMode: boolean): Destination {
@@ -517,29 +546,37 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   #release(destination: Destination): void {
     if (--destination.users > 0) return;
     this.#destinations.delete(destination.key);
-    // A delivery that began before may still come to this destination.
-    const closing = this.flush().then(() => destination.client.close());
+    const closing = destination.client.close();
     this.#closings.add(closing);
     closing.then(() => this.#closings.delete(closing));
   }
 
   /** Ends the subscriptions whose time is over. */
   #expire(): void {
-    for (const subscription of this.#expiring.due(performance.now())) {
-      this.#end(subscription);
-    }
+    const now = performance.now();
+    if (now < this.#timerDue) return;
+    for (const subscription of this.#expiring.due(now)) this.#end(subscription);
+    this.#disarmTimer();
+    const next = this.#expiring.next();
+    if (next !== undefined) this.#armTimer(next);
   }
 
-  /** Has one timer fire when the first subscription expires. */
-  #armTimer(): void {
+  /** Has the timer fire at `deadline`, unless it does so earlier anyway. */
+  #armTimer(deadline: number): void {
+    if (deadline >= this.#timerDue) return;
     clearTimeout(this.#timer);
-    const next = this.#expiring.next();
-    if (next === undefined) return;
-    const ms = Math.ceil(next - performance.now());
+    this.#timerDue = deadline;
+    const ms = Math.ceil(deadline - performance.now());
     this.#timer = setTimeout(() => {
+      this.#timerDue = Math.min(deadline, performance.now()); // look now
       this.#expire();
-      this.#armTimer();
     }, Math.min(Math.max(0, ms), MAX_TIMER_MS));
+  }
+
+  #disarmTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#timerDue = Infinity;
   }
 }
 
@@ -576,7 +613,7 @@ class Subscription implements Waiting {
   /** For {@linkcode Deadlines}: how long it lasts. */
   readonly timeoutMs: number;
   readonly deliveryTimeoutMs: number | undefined;
-  state: VirtualState;
+  state: VirtualState | undefined;
   destinations: Destination[] = [];
 
   constructor(
@@ -588,7 +625,6 @@ class Subscription implements Waiting {
     this.timeoutMs = (expire ?? 0) * 1000;
     this.deadline = performance.now() + this.timeoutMs;
     this.deliveryTimeoutMs = timeoutMs;
-    this.state = newVirtualState(target.sockets.length);
   }
 
   get socket(): string {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DeliveryError, SocketSyntaxError } from "./errors.ts";
+import { DeliveryError, ServerError, SocketSyntaxError } from "./errors.ts";
 import type { JsonValue } from "./message.ts";
 import { type EventSocket, formatSocket, parseSocket } from "./socket.ts";
 
@@ -152,9 +152,13 @@ export async function deliverVirtual(
     const index = chooseSocket(policy, state, tried, now());
     if (index === undefined) throw failureOf(errors, count);
     state.last = index;
+    const restingUntil = state.restingUntil[index];
     try {
       const result = await send(index);
-      state.restingUntil[index] = 0;
+      // Unless it failed another event meanwhile, it need not rest.
+      if (state.restingUntil[index] === restingUntil) {
+        state.restingUntil[index] = 0;
+      }
       return { result, via: index };
     } catch (error) {
       state.restingUntil[index] = now() + restFor;
@@ -183,7 +187,11 @@ async function deliverToAll(
 
 function failureOf(errors: unknown[], count: number): unknown {
   if (count === 1 || errors.length === 1) return errors[0];
-  const messages = errors.map((error) => (error as Error).message);
+  const messages = errors.map((error) =>
+    error instanceof ServerError
+      ? `the server answered with error ${error.code}: ${error.message}`
+      : (error as Error).message
+  );
   return new DeliveryError(
     `${errors.length} of ${count} sockets failed: ${messages.join("; ")}`,
     {

@@ -242,10 +242,11 @@ Deno.test("EventInterface closes a connection when its last subscriber has gone,
   events.unsubscribe("E_A", server.socket);
   assertEquals(events.stats().length, 1);
   events.unsubscribe("E_B", server.socket);
-  assertEquals(events.stats(), []);
+  assertEquals(events.subscribers(), []);
   held.open();
   const texts = await ended.promise;
   assertEquals(texts.map((text) => JSON.parse(text).params[0]), [1, 2]);
+  assertEquals(events.stats(), []);
 });
 
 Deno.test("EventInterface takes syncMode and timeoutMs of one subscription", async () => {
@@ -358,6 +359,7 @@ Deno.test(
     ]);
     assertEquals([open(), time.timers], [1, 0]);
     await events.close();
+    await time.tick(0);
     assertEquals(open(), 0);
   },
 );
@@ -574,25 +576,117 @@ Deno.test("EventInterface tells of each delivery that failed", async () => {
 
 Deno.test("EventInterface ends events that are raised by the handler of their own failure", async () => {
   const events = new EventInterface();
-  const raised: Promise<DeliveryReport[]>[] = [];
-  events.addEventListener("failed", ({ detail }) => {
-    raised.push(events.raise(detail.event));
+  const raised: [string, Promise<DeliveryReport[]>][] = [];
+  const raise = (event: string) => raised.push([event, events.raise(event)]);
+  events.addEventListener("failed", ({ detail: { event } }) => {
+    // To each other, and to themselves: without end, were they let go on.
+    raise(event === "E_A" ? "E_B" : "E_A");
+    raise(event);
   });
-  events.subscribe("E_A", gone());
-  raised.push(events.raise("E_A"));
-  let outcome: unknown;
-  for (let i = 0; i < raised.length; i++) {
-    outcome = await raised[i].catch((error) => error);
+  for (let n = 0; n < 3; n++) {
+    events.subscribe("E_A", gone());
+    events.subscribe("E_B", gone());
   }
-  assertEquals(raised.length, 12);
-  assertInstanceOf(outcome, RangeError);
-  assertStringIncludes(
-    outcome.message,
-    `Cannot raise "E_A": listeners of its own failure have raised it 10 times`,
+  raise("E_A");
+  const refused: string[] = [];
+  for (let i = 0; i < raised.length; i++) { // it grows
+    await raised[i][1].catch((error) => {
+      assertInstanceOf(error, RangeError);
+      refused.push(error.message);
+    });
+  }
+  // Three failures of A raise B and A; nine of B raise A and B.
+  assertEquals([raised.length, refused.length], [1 + 3 * 2 + 9 * 2, 3 + 9 * 2]);
+  assertEquals(
+    refused[0],
+    `Cannot raise "E_A": a listener of its own failure raises it`,
   );
-  assertEquals((await events.raise("E_B")).length, 0);
+  assertEquals((await events.raise("E_C")).length, 0);
   await events.close();
 });
+
+Deno.test("EventInterface closes a destination though a delivery to another is under way", async () => {
+  const answer = gate();
+  await using slow = serveEvents({ port: 0 }, () => answer.opened);
+  await using quick = record();
+  const closed = gate();
+  const events = new EventInterface(SYNC);
+  events.addEventListener("disconnect", () => closed.open());
+  events.subscribe("E_SLOW", slow.socket);
+  events.subscribe("E_A", quick.socket);
+  const raised = events.raise("E_SLOW");
+  await events.raise("E_A");
+  events.unsubscribe("E_A", quick.socket);
+  assertEquals(events.stats().length, 1);
+  await closed.opened;
+  answer.open();
+  await raised;
+  await events.close();
+});
+
+Deno.test("EventInterface keeps a destination that is subscribed anew while a delivery is under way", async () => {
+  const answer = gate(), asked = gate();
+  await using server = serveEvents({ port: 0 }, ({ method }) => {
+    asked.open();
+    return method === "E_A" ? answer.opened : method;
+  });
+  await using events = new EventInterface(SYNC);
+  events.subscribe("E_A", server.socket);
+  const raised = events.raise("E_A");
+  await asked.opened;
+  events.unsubscribe("E_A", server.socket);
+  events.subscribe("E_B", server.socket);
+  assertEquals((await events.raise("E_B"))[0].result, "E_B");
+  answer.open();
+  await raised;
+  assertEquals(events.stats().map(({ connects }) => connects), [1]);
+});
+
+Deno.test("virtual sockets that are the same share what became of them", async () => {
+  await using one = record();
+  await using two = record();
+  await using events = new EventInterface(SYNC);
+  const socket = `virtual:ROUND-ROBIN ${one.socket} ${two.socket}`;
+  for (const event of ["E_A", "E_B", "E_C", "E_D"]) {
+    events.subscribe(event, socket);
+    await events.raise(event);
+  }
+  assertEquals([one.methods, two.methods], [["E_A", "E_C"], ["E_B", "E_D"]]);
+});
+
+Deno.test("EventInterface.subscribe() stands though onWarning throws, and warns once", async () => {
+  let warnings = 0;
+  await using events = new EventInterface({
+    onWarning: () => {
+      warnings++;
+      throw new Error("boo");
+    },
+  });
+  for (let n = 0; n < 3; n++) {
+    events.subscribe("E_A", "virtual:FAILOVER jsonrpc:h:1 jsonrpc:h:2");
+  }
+  assertEquals([warnings, events.subscribers().length], [1, 1]);
+});
+
+Deno.test(
+  "EventInterface expires many subscriptions of different lengths in order",
+  {
+    permissions: "none",
+  },
+  async () => {
+    using time = new FakeTime();
+    const { events } = inMemory();
+    for (let n = 100; n >= 1; n--) {
+      events.subscribe("E_A", `jsonrpc:h:${n}`, { expire: n });
+    }
+    for (let n = 100; n >= 1; n--) {
+      assertEquals([events.subscribers().length, time.timers], [n, 1]);
+      await time.tick(1000);
+    }
+    assertEquals([events.subscribers().length, time.timers], [0, 0]);
+    await events.close();
+  },
+);
 
 // Closing.
 

@@ -9,6 +9,7 @@ import {
   ConnectError,
   DeliveryError,
   DeliveryTimeoutError,
+  ServerError,
   SocketSyntaxError,
 } from "../src/errors.ts";
 import type { JsonValue } from "../src/message.ts";
@@ -240,3 +241,45 @@ Deno.test(
     assertEquals(error.mayHaveArrived, true);
   },
 );
+
+Deno.test(
+  "deliverVirtual() FAILOVER keeps a rest that began during a slow success",
+  pure,
+  async () => {
+    const state = newVirtualState(2);
+    const slow = Promise.withResolvers<JsonValue>();
+    const first: Promise<JsonValue>[] = [
+      slow.promise,
+      Promise.reject(new ConnectError("no")),
+    ];
+    const deliver = () =>
+      deliverVirtual(
+        "FAILOVER",
+        state,
+        (index) => index === 0 ? first.shift()! : Promise.resolve("second"),
+        { restFor: 30_000, now: () => 0 },
+      );
+    const one = deliver();
+    assertEquals((await deliver()).via, 1);
+    slow.resolve("late");
+    assertEquals((await one).via, 0);
+    assertEquals(state.restingUntil, [30_000, 0]);
+  },
+);
+
+Deno.test("deliverVirtual() tells the servers' own errors", pure, async () => {
+  const error = await assertRejects(
+    () =>
+      deliverVirtual(
+        "PARALLEL",
+        newVirtualState(2),
+        (index) => Promise.reject(new ServerError(400 + index, "no")),
+        { restFor: 1, now: () => 0 },
+      ),
+    DeliveryError,
+  );
+  assertEquals(
+    error.message,
+    "2 of 2 sockets failed: the server answered with error 400: no; the server answered with error 401: no",
+  );
+});
