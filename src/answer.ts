@@ -66,11 +66,13 @@ export type Answerer = (message: JsonValue, peer: Address) => Answer;
 /**
  * Turns a handler, or an object of one for each method, into a function from a
  * parsed message, or a batch of them, to the answer. That neither throws nor
- * rejects; an answer that is known at once is no promise.
+ * rejects; an answer that is known at once is no promise. A batch may have
+ * `maxBatch` members, 1000 unless given.
  */
 export function answererOf(
   handlers: EventHandler | Record<string, EventHandler>,
   { onError, onInvalid }: Reports,
+  maxBatch = MAX_BATCH,
 ): Answerer {
   const handler = typeof handlers === "function"
     ? handlers
@@ -80,8 +82,8 @@ export function answererOf(
     if (message.length === 0) {
       return refuse(null, "the batch is empty", peer);
     }
-    if (message.length > MAX_BATCH) {
-      const reason = `the batch has more than ${MAX_BATCH} members`;
+    if (message.length > maxBatch) {
+      const reason = `the batch has more than ${maxBatch} members`;
       return refuse(null, reason, peer);
     }
     const answers = message.map((member) => answerOne(member, peer));

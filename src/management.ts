@@ -41,6 +41,9 @@ export interface ManageOverHttpOptions extends ManagementOptions {
 /** For how many seconds a server subscribes that does not say (OpenSIPS). */
 const DEFAULT_EXPIRE = 3600;
 
+/** How many commands a batch may have: a list is far longer than its command. */
+const MAX_BATCH = 100;
+
 const OK = "OK";
 
 /**
@@ -82,7 +85,7 @@ export async function manage(
   const answer = answererOf(commands(events, options), {
     onError: console.error,
     onInvalid: () => {}, // the answer says so
-  });
+  }, MAX_BATCH);
   return await answer(request, { host: "", port: 0 }); // nobody asks for the peer
 }
 
@@ -91,9 +94,9 @@ export async function manage(
  * other platform with the same web standards: POST of `application/json` to any
  * path, as OpenSIPS's `mi_http` takes it.
  *
- * Requests of another type are refused (415) not for form's sake: a web page can
- * have a browser send them anywhere without asking, to an address that only the
- * browser's own machine can reach.
+ * Requests of another type (415) and with an `Origin` (403) are refused not for
+ * form's sake: a web page can have a browser send them to an address that only
+ * the browser's own machine can reach.
  *
  * @example
  * ```ts
@@ -120,6 +123,9 @@ export function manageOverHttp(
     );
   }
   return async (request) => {
+    if (request.headers.has("origin")) {
+      return plain(403, "expected no request of a web page");
+    }
     if (request.method !== "POST") {
       return plain(405, "expected POST", { allow: "POST" });
     }
@@ -127,7 +133,12 @@ export function manageOverHttp(
     if (type.trim().toLowerCase() !== "application/json") {
       return plain(415, "expected the content type application/json");
     }
-    const bytes = await readBytes(request, maxMessageBytes);
+    let bytes: ArrayBuffer | undefined;
+    try {
+      bytes = await readBytes(request, maxMessageBytes);
+    } catch {
+      return plain(400, "the request was not sent in full");
+    }
     if (bytes === undefined) {
       return plain(413, `expected at most ${maxMessageBytes} bytes`);
     }

@@ -333,3 +333,30 @@ Deno.test("manageOverHttp() has a server subscribe itself, and get events", asyn
   assertEquals(await command("raise_event", { event, params }), "OK");
   assertEquals(await received.promise, ["block_ip", params]);
 });
+
+Deno.test("manageOverHttp() refuses what a web page sends", async () => {
+  const headers = {
+    ...TYPE,
+    origin: "http://h",
+    "sec-fetch-site": "same-origin",
+  };
+  assertEquals((await post(LIST, { headers }))[0], 403);
+});
+
+Deno.test("manageOverHttp() answers when a request is not sent in full", async () => {
+  const broken = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.error(new Error("reset")),
+  });
+  assertEquals((await post(broken))[0], 400);
+});
+
+Deno.test("manage() refuses a batch of more than 100", async () => {
+  await using events = new EventInterface();
+  const batch = (length: number) =>
+    Array.from({ length }, () => JSON.parse(LIST));
+  assertStringIncludes(
+    (await manage(events, batch(101)))!,
+    "the batch has more than 100 members",
+  );
+  assertEquals(JSON.parse((await manage(events, batch(100)))!).length, 100);
+});
