@@ -92,6 +92,11 @@ for (
 
 const WRONG: [args: string[], error: string, help?: string][] = [
   [
+    ["serve", "0", "--allow", "h:80/m"],
+    `--allow is "h:80/m", expected <host> or <host>:<port>`,
+    "serve",
+  ],
+  [
     ["raise", "virtual:FAILOVR jsonrpc:h:1", "E_X"],
     "expected PARALLEL, FAILOVER or ROUND-ROBIN at position 8",
     "raise",
@@ -526,6 +531,28 @@ Deno.test("raise tells the server's error: exit code 3", async () => {
     stderr:
       `error: the server answered with error 404: No such\\u001b[31m user (["bob"])\n`,
   });
+});
+
+Deno.test("raise exits by what all sockets of a virtual one have in common", async () => {
+  await using refusing = answering(`"error":{"code":404,"message":"no"}`);
+  await using silent = serve(async (_, reader) => void await reader.all());
+  const raise = (sockets: string[]) =>
+    run([
+      "raise",
+      `virtual:FAILOVER ${sockets.join(" ")}`,
+      "E_X",
+      "--sync",
+      "--timeout",
+      "300",
+    ]);
+  const refused = await raise([refusing.socket, `${refusing.socket}/m`]);
+  assertEquals(refused.code, 3);
+  assertStringIncludes(
+    refused.stderr,
+    "2 of 2 sockets failed: the server answered with error 404: no;",
+  );
+  assertEquals((await raise([silent.socket, `${silent.socket}/m`])).code, 4);
+  assertEquals((await raise([silent.socket, refusing.socket])).code, 1);
 });
 
 Deno.test("raise tells that the server did not answer: exit code 4", async () => {

@@ -271,3 +271,61 @@ Deno.test("readLines() gives up a line that is too long, and only that", {
   ]);
   assertEquals(await linesOf([half, half]), [undefined]);
 });
+
+Deno.test("pump --strict sends nothing after a line whose params are wrong", async () => {
+  await using server = record();
+  const input = lines(
+    { event: "E_1" },
+    { event: "E_2", params: { name: 1 } },
+    { event: "E_3" },
+  );
+  const args = ["pump", server.socket, "--strict", "--event-param", "name"];
+  assertEquals((await runWith(input, args)).code, 2);
+  assertEquals(server.events.map(([event]) => event), ["E_1"]);
+});
+
+Deno.test("pump changes no line in silence", async () => {
+  await using server = record();
+  const input = [
+    `{"event":"E","params":{"a":1,"a":2}}`,
+    `{"event":"E","params":{"b":1,"2":2,"1":3}}`,
+    `{"event":"E","event":"F"}`,
+    `{"event":"E","params":[{"x":{"y":1,"y":2}}]}`,
+    `{"event":"E","params":{"a":"\\":{","b":[{"c":"\\""}]}}`,
+    `{"event":"E","params":{"n":1e21,"m":[1.5,"12345678901234567890"]}}`,
+  ].join("\n");
+  const { code, stderr } = await runWith(input, ["pump", server.socket]);
+  assertEquals(code, 2);
+  for (const n of [1, 2, 3, 4]) {
+    assertStringIncludes(stderr, `line ${n}: it has the name`);
+  }
+  assertEquals(server.events, [
+    ["E", { a: `":{`, b: [{ c: `"` }] }],
+    ["E", { n: 1e21, m: [1.5, "12345678901234567890"] }],
+  ]);
+});
+
+Deno.test("pump takes a long line", async () => {
+  await using server = serveEvents(
+    { port: 0, maxMessageBytes: 2 ** 25 },
+    () => {},
+  );
+  const text = "x".repeat(12_000_000) + "1234567890123456";
+  const args = ["pump", server.socket, "--timeout", "60000"];
+  const { code, stderr } = await runWith(
+    lines({ event: "E", params: [text] }),
+    args,
+  );
+  assertEquals(code, 0, stderr);
+});
+
+Deno.test("pump takes the sockets of ROUND-ROBIN in turn, whatever the events", async () => {
+  await using one = record();
+  await using two = record();
+  const input = lines(
+    ...["E_A", "E_B", "E_C", "E_D"].map((event) => ({ event })),
+  );
+  const socket = `virtual:ROUND-ROBIN ${one.socket} ${two.socket}`;
+  await runWith(input, ["pump", socket, "--window", "1"]);
+  assertEquals([one.events.length, two.events.length], [2, 2]);
+});

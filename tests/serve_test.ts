@@ -72,11 +72,13 @@ Deno.test("serve --allow decides where events may go", async () => {
     "--publish=E_X",
     "--allow=127.0.0.1:8080",
     "--allow=[::1]",
+    "--allow=app_server",
   ]);
   const subscribe = (socket: string) =>
     serving.ask("event_subscribe", ["E_X", socket]);
   assertEquals(await subscribe("jsonrpc:127.0.0.1:8080/m"), "OK");
   assertEquals(await subscribe("jsonrpc:[::1]:9999"), "OK");
+  assertEquals(await subscribe("jsonrpc:app_server:1"), "OK");
   const forbidden = { code: 403, message: "Forbidden" };
   assertEquals(await subscribe("jsonrpc:127.0.0.1:8081"), forbidden);
   assertEquals(await subscribe("jsonrpc:evil:8080"), forbidden);
@@ -146,4 +148,49 @@ Deno.test("serve warns of a FAILOVER that does not see all", async () => {
     "--subscribe=E_X=virtual:FAILOVER jsonrpc:h:1 jsonrpc:h:2",
   ]);
   assertMatch((await serving.errLine())!, /^warning: virtual:FAILOVER/);
+});
+
+Deno.test("serve prints no control character that a subscriber sends", async () => {
+  await using serving = await startServe(["--publish=E_X"]);
+  const socket =
+    "virtual:FAILOVER jsonrpc:h:1/\u001b]0;owned\u0007\nerror:x jsonrpc:h:2";
+  await serving.ask("event_subscribe", ["E_X", socket]);
+  assertStringIncludes(
+    (await serving.errLine())!,
+    "/\\u001b]0;owned\\u0007\\u000aerror:x",
+  );
+});
+
+Deno.test("serve ends though a request is only half sent", async () => {
+  await using serving = await startServe([]);
+  const port = Number(new URL(serving.url).port);
+  using conn = await Deno.connect({ port });
+  const head = "POST / HTTP/1.1\r\nHost: h\r\n" +
+    "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
+  await conn.write(new TextEncoder().encode(head));
+  await serving.ask("events_list"); // so the other has been seen
+  serving.process.kill("SIGTERM");
+  assertEquals((await serving.process.status).code, 0);
+});
+
+Deno.test("serve ends though nobody reads its log", async () => {
+  await using serving = await startServe([
+    `--subscribe=E_X=jsonrpc:127.0.0.1:${freePort()}/${"m".repeat(10_000)}`,
+  ]);
+  for (let n = 0; n < 30; n++) {
+    const raise = {
+      jsonrpc: "2.0",
+      method: "raise_event",
+      params: ["E_X"],
+      id: 1,
+    };
+    const response = await fetch(serving.url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(Array(100).fill(raise)),
+    });
+    await response.body?.cancel();
+  }
+  serving.process.kill("SIGTERM");
+  assertEquals((await serving.process.status).code, 0);
 });

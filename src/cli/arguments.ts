@@ -146,7 +146,7 @@ export function toJson(text: string, name: string): unknown {
   }
   collectNames(value, names);
   // In JSON, a string before a colon is a name.
-  const given = [...text.matchAll(/("(?:[^"\\]|\\.)*")\s*(:?)/g)]
+  const given = [...text.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")\s*(:?)/gs)]
     .flatMap(([, string, colon]) => colon ? [JSON.parse(string)] : []);
   const moved = given.findIndex((name, i) => name !== names[i]);
   if (moved !== -1) {

@@ -17,24 +17,31 @@ export async function* readLines(
   signal.addEventListener("abort", cancel);
   if (signal.aborted) cancel();
   const decoder = new TextDecoder();
-  let rest = "";
+  let rest: string[] = []; // pieces, as to join them each time takes long
+  let length = 0;
   let isTooLong = false;
   for (;;) {
     const { value, done } = await reader.read();
     const text = done
       ? decoder.decode()
       : decoder.decode(value, { stream: true });
-    const lines: (string | undefined)[] = (rest + text).split("\n");
-    rest = lines.pop()!;
-    if (isTooLong && lines.length > 0) {
-      lines[0] = undefined;
-      isTooLong = false;
+    const lines: (string | undefined)[] = [];
+    for (const [i, part] of text.split("\n").entries()) {
+      if (i > 0) {
+        lines.push(isTooLong ? undefined : rest.join(""));
+        rest = [];
+        length = 0;
+        isTooLong = false;
+      }
+      length += part.length;
+      if (length > MAX_LINE_LENGTH) {
+        isTooLong = true;
+        rest = [];
+      } else {
+        rest.push(part);
+      }
     }
-    if (rest.length > MAX_LINE_LENGTH) isTooLong = true;
-    if (isTooLong) rest = "";
-    if (done && (rest !== "" || isTooLong)) {
-      lines.push(isTooLong ? undefined : rest);
-    }
+    if (done && length > 0) lines.push(isTooLong ? undefined : rest.join(""));
     if (lines.length > 0) {
       yield lines.map((line) =>
         line?.endsWith("\r") ? line.slice(0, -1) : line

@@ -10,6 +10,10 @@ import {
 /** The exit code for an event; without an error it was delivered. */
 export function exitCodeOf(error: unknown): number {
   if (error === undefined) return 0;
+  if (error instanceof DeliveryError && error.cause instanceof AggregateError) {
+    const [code, ...others] = error.cause.errors.map(exitCodeOf);
+    return others.every((other) => other === code) ? code : 1;
+  }
   if (error instanceof ServerError) return 3;
   return error instanceof DeliveryTimeoutError ? 4 : 1;
 }
@@ -34,9 +38,10 @@ export function explain(error: unknown): string {
       : ` (${JSON.stringify(error.data)})`;
     return `the server answered with error ${error.code}: ${error.message}${data}`;
   }
-  const { message } = error as Error;
+  const { message, cause } = error as Error;
+  if (cause instanceof AggregateError) return message;
   if (error instanceof ConnectError) {
-    return error.cause instanceof Deno.errors.ConnectionRefused
+    return cause instanceof Deno.errors.ConnectionRefused
       ? `${message}; is a server listening there? "event-jsonrpc listen" is one`
       : message;
   }

@@ -4,6 +4,7 @@ import {
   type DeliveryReport,
   EventInterface,
   type EventParams,
+  prepareEvent,
 } from "../../mod.ts";
 import { parseArguments, toInteger, toJson, UsageError } from "./arguments.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -45,6 +46,8 @@ const MAX_SHOWN = 10;
 /** How many characters of lines may be under way, beside the window. */
 const MAX_LENGTH_UNDER_WAY = 4 * 1024 * 1024;
 const PROGRESS_MS = 500;
+/** Any, to see whether params are right: they are the same for all. */
+const DIALECT = { protocol: "jsonrpc" } as const;
 /** Exit codes, the worst last. */
 const SEVERITY = [0, 2, 3, 4, 1];
 
@@ -72,15 +75,16 @@ async function run(args: string[]): Promise<number> {
     );
   }
   const window = toInteger(text("window"), "--window", 1, 1_000_000) ?? 1000;
-  const warned = new Set<string>();
+  const eventParam = text("event-param");
+  let hasWarned = false;
   const events = new EventInterface({
     syncMode: has("sync"),
     timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
-    eventParam: text("event-param"),
+    eventParam,
     maxQueueBytes: 4 * MAX_LINE_LENGTH,
     onWarning: (message) => {
-      if (!warned.has(message)) stderr.print(`warning: ${message}`);
-      warned.add(message);
+      if (!hasWarned) stderr.print(printable(`warning: ${message}`));
+      hasWarned = true; // it is the same for each event's name
     },
   });
   events.subscribe("E", socket); // throws what is wrong with it
@@ -112,6 +116,8 @@ async function run(args: string[]): Promise<number> {
     let event: string, params: EventParams | undefined;
     try {
       ({ event, params } = parseLine(line));
+      // Otherwise what is wrong with params is known only after other lines.
+      if (has("strict")) prepareEvent(DIALECT, event, params ?? {}, eventParam);
       if (!subscribed.has(event)) events.subscribe(event, socket);
       subscribed.add(event);
     } catch (error) {
@@ -153,16 +159,20 @@ async function run(args: string[]): Promise<number> {
 
   onInterrupt(() => stopping.abort());
   let number = 0;
-  for await (const lines of readLines(Deno.stdin.readable, stopping.signal)) {
-    for (const line of lines) {
-      while (underWay >= window || lengthUnderWay > MAX_LENGTH_UNDER_WAY) {
-        room = Promise.withResolvers();
-        await room.promise;
+  try {
+    for await (const lines of readLines(Deno.stdin.readable, stopping.signal)) {
+      for (const line of lines) {
+        while (underWay >= window || lengthUnderWay > MAX_LENGTH_UNDER_WAY) {
+          room = Promise.withResolvers();
+          await room.promise;
+        }
+        if (stopping.signal.aborted) break;
+        take(line, ++number);
       }
-      if (stopping.signal.aborted) break;
-      take(line, ++number);
     }
-    await null; // what is wrong with params is known now
+  } catch (error) {
+    stderr.fail(`cannot read standard input: ${(error as Error).message}`);
+    code = 1;
   }
   await events.close();
   clearInterval(progress);
@@ -200,10 +210,8 @@ function parseLine(
       `it is longer than ${MAX_LINE_LENGTH} characters`,
     );
   }
-  // Only such numbers can lose digits, and to look for that takes time.
-  const value = /[0-9]{16}|[0-9][eE]/.test(line)
-    ? toJson(line, "it")
-    : parse(line);
+  let value = parse(line);
+  if (mayHaveChanged(line, value)) value = toJson(line, "it");
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new UsageError(
       `it is no JSON object, expected {"event":…,"params":…}`,
@@ -225,6 +233,24 @@ function parseLine(
     );
   }
   return { event, params: params as EventParams | undefined };
+}
+
+/**
+ * Whether a value may not go out as it was written. To be sure takes time: this
+ * finds numbers that could lose digits, and names that could be lost or moved.
+ */
+function mayHaveChanged(line: string, value: unknown): boolean {
+  return /[0-9]{16}|[0-9][eE]|"[0-9]+"\s*:/.test(line) ||
+    countNames(value) !== line.match(/"\s*:/g)?.length;
+}
+
+function countNames(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const members = Object.values(value);
+  return members.reduce(
+    (sum: number, member) => sum + countNames(member),
+    Array.isArray(value) ? 0 : members.length,
+  );
 }
 
 function parse(line: string): unknown {

@@ -27,7 +27,8 @@ Options:
   --params <json>       the params as one JSON object or array
   --sync                send a request, and wait for the server to confirm it;
                         its result is printed
-  --timeout <ms>        how long all may take (default 1000)
+  --timeout <ms>        how long all may take (default 1000); with several sockets,
+                        at each
   --event-param <name>  send the event's name too, as a param of this name
   --dry-run             print the message and send nothing
   --json                print what became of it as one JSON object
@@ -115,7 +116,7 @@ async function run(args: string[]): Promise<number> {
     timeoutMs,
     eventParam,
     onWarning: (message) => {
-      if (!has("quiet")) stderr.print(`warning: ${message}`);
+      if (!has("quiet")) stderr.print(printable(`warning: ${message}`));
     },
   });
   events.subscribe(event, socket);

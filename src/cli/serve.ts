@@ -48,6 +48,9 @@ Examples:
        "params":{"event":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}}'
 `;
 
+/** How long requests and output under way may take at the end. */
+const GRACE_MS = 1000;
+
 /** See `HELP`. */
 export const serve: Command = {
   summary: "let others raise events, and subscribe, by HTTP",
@@ -68,11 +71,21 @@ async function run(args: string[]): Promise<number> {
     syncMode: has("sync"),
     timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
     eventParam: text("event-param"),
-    onWarning: (message) => stderr.print(`warning: ${message}`),
+    onWarning: (message) => stderr.print(printable(`warning: ${message}`)),
   });
+  // A reader that is too slow for the log must not cost memory without end.
+  let isBehind = false, dropped = 0;
   events.addEventListener("failed", ({ detail: { event, report } }) => {
-    if (has("json")) stdout.printJson(toLog(event, report));
-    else stdout.print(printable(toLine(event, report)));
+    if (isBehind) return void dropped++;
+    const printed = has("json")
+      ? stdout.printJson(toLog(event, report))
+      : stdout.print(printable(toLine(event, report)));
+    isBehind = printed !== undefined;
+    printed?.then(() => {
+      isBehind = false;
+      if (dropped > 0) stderr.print(`${dropped} failures were not printed`);
+      dropped = 0;
+    });
   });
   for (const event of texts("publish")) events.publish(event);
   for (const subscription of texts("subscribe")) {
@@ -110,33 +123,40 @@ async function run(args: string[]): Promise<number> {
   }
   onInterrupt(stop);
   await stopping.promise;
-  await server.shutdown();
+  // Neither who sends half a request nor who reads no log may hold it up.
+  await within(GRACE_MS, server.shutdown());
   await events.close();
-  await stdout.flush();
+  await within(GRACE_MS, stdout.flush());
   await stderr.flush();
   return 0;
+}
+
+/** Waits for `done`, but no longer than `ms`. */
+async function within(ms: number, done: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([done, promise]);
+  clearTimeout(timer);
 }
 
 /** Whether a socket is of one of these hosts, or hosts and ports. */
 function toPredicate(places: string[]): (socket: EventSocket) => boolean {
   if (places.length === 0) return () => true;
   const allowed = places.map((place) => {
+    const hasPort = /:[0-9]+$/.test(place);
+    const text = `jsonrpc:${place}${hasPort ? "" : ":1"}`;
     try {
-      return { ...parseSocket(`jsonrpc:${place}`), anyPort: false };
-    } catch {
-      try {
-        return { ...parseSocket(`jsonrpc:${place}:1`), anyPort: true };
-      } catch {
-        throw new UsageError(
-          `--allow is ${
-            JSON.stringify(place)
-          }, expected <host> or <host>:<port>`,
-        );
+      const { host, port, method } = parseSocket(text);
+      if (method === undefined) {
+        return { host, port: hasPort ? port : undefined };
       }
-    }
+    } catch { /* said below */ }
+    throw new UsageError(
+      `--allow is ${JSON.stringify(place)}, expected <host> or <host>:<port>`,
+    );
   });
   return ({ host, port }) =>
-    allowed.some((a) => a.host === host && (a.anyPort || a.port === port));
+    allowed.some((a) => a.host === host && (a.port ?? port) === port);
 }
 
 /** Most errors say of which event they are; a server's own does not. */
