@@ -148,9 +148,8 @@ export function buildMessage(
 }
 
 /** Whether `id` is one that a request of ours can have. */
-export function isOurId(id: unknown): id is number {
-  return Number.isInteger(id) && (id as number) >= 1 &&
-    (id as number) <= MAX_ID;
+function isOurId(id: number): boolean {
+  return Number.isInteger(id) && id >= 1 && id <= MAX_ID;
 }
 
 /**
