@@ -31,7 +31,6 @@
 
 export {
   type AtDestination,
-  type DeliveryReport,
   type DestinationStats,
   EventInterface,
   type EventInterfaceEventMap,
@@ -40,6 +39,7 @@ export {
   type SubscribeOptions,
   type Subscriber,
 } from "./src/event_interface.ts";
+export type { DeliveryReport } from "./src/raising.ts";
 export {
   manage,
   type ManagementOptions,
@@ -53,14 +53,15 @@ export {
   type VirtualSocket,
 } from "./src/virtual.ts";
 export {
-  type DeliverOptions,
   EventClient,
   type EventClientEventMap,
-  type EventClientOptions,
-  type EventClientStats,
-  type FailedCounts,
   type RaiseOptions,
 } from "./src/client.ts";
+export type {
+  EventClientOptions,
+  EventClientStats,
+  FailedCounts,
+} from "./src/destination.ts";
 export {
   type EventServer,
   serveEvents,
@@ -73,6 +74,7 @@ export {
   type Connection,
   type ConnectOptions,
 } from "./src/transport.ts";
+export type { ListenerTlsOptions, TlsOptions } from "./src/tls.ts";
 export { correlate, type Outcome } from "./src/correlation.ts";
 export {
   buildMessage,
@@ -82,8 +84,6 @@ export {
   type JsonObject,
   type JsonValue,
   NamedParams,
-  type PreparedEvent,
-  prepareEvent,
   readMessage,
   type RequestId,
 } from "./src/message.ts";

@@ -43,7 +43,7 @@ export type Outcome<R> =
  */
 export function correlate<R>(
   reply: JsonValue,
-  inFlight: ReadonlyMap<number, R>,
+  inFlight: Pick<ReadonlyMap<number, R>, "get">,
 ): Outcome<R> {
   if (!isObject(reply)) return unmatched("it is not an object");
   const { id, result, error } = reply;
@@ -57,6 +57,9 @@ export function correlate<R>(
   if (request === undefined) {
     return unmatched(`no request in flight has the id ${showId(id)}`);
   }
+  if (result !== undefined && (error === undefined || error === null)) {
+    return { kind: "confirmed", id: id as number, request, result };
+  }
   const matched = { id: id as number, request };
   if (isObject(error)) {
     return { kind: "refused", ...matched, error: toServerError(error) };
@@ -64,14 +67,11 @@ export function correlate<R>(
   if (error !== undefined && error !== null) {
     return { kind: "broken", ...matched, reason: "its error is not an object" };
   }
-  if (result === undefined) {
-    return {
-      kind: "broken",
-      ...matched,
-      reason: "it has neither a result nor an error",
-    };
-  }
-  return { kind: "confirmed", ...matched, result };
+  return {
+    kind: "broken",
+    ...matched,
+    reason: "it has neither a result nor an error",
+  };
 }
 
 function unmatched<R>(reason: string): Outcome<R> {
@@ -100,7 +100,7 @@ function showId(id: JsonValue | undefined): string {
  */
 export function nextId(
   previous: number,
-  inFlight: ReadonlyMap<number, unknown>,
+  inFlight: Pick<ReadonlyMap<number, unknown>, "has">,
 ): number {
   let id = previous;
   do {

@@ -152,3 +152,11 @@ export function quote(text: string): string {
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/** How much of a text by somebody else goes into an error message. */
+const MAX_BRIEF = 500;
+
+/** The beginning of a text that may be of any length. */
+export function brief(text: string): string {
+  return text.length > MAX_BRIEF ? `${text.slice(0, MAX_BRIEF)}…` : text;
+}

@@ -5,25 +5,32 @@
  * @module
  */
 
+import type { EventClientEventMap } from "./client.ts";
+import { Deadlines, type Waiting } from "./deadlines.ts";
+import type { Delivery } from "./delivery.ts";
 import {
   checkTimeout,
-  EventClient,
-  type EventClientEventMap,
+  Destination,
+  type DestinationHooks,
   type EventClientOptions,
   type EventClientStats,
-} from "./client.ts";
-import { Deadlines, type Waiting } from "./deadlines.ts";
+} from "./destination.ts";
 import { quote } from "./errors.ts";
 import {
+  type EncodedParams,
+  encodeParams,
   type EventParams,
   type JsonValue,
-  type PreparedEvent,
-  prepareEvent,
+  keepParams,
+  type Template,
+  templateOf,
 } from "./message.ts";
+import { type DeliveryReport, Raising } from "./raising.ts";
 import {
   type EventSocket,
   formatHost,
   formatSocket,
+  isOverTls,
   parseSocket,
 } from "./socket.ts";
 import {
@@ -33,7 +40,6 @@ import {
   newVirtualState,
   parseVirtualSocket,
   type Policy,
-  type VirtualResult,
   type VirtualState,
 } from "./virtual.ts";
 
@@ -81,26 +87,12 @@ export interface Subscriber {
   expire: number | undefined;
 }
 
-/** What became of an event at one subscriber. */
-export interface DeliveryReport {
-  /** The subscriber's socket. */
-  socket: string;
-  /** Whether it was delivered; in sync mode: confirmed. */
-  delivered: boolean;
-  /** The server's result, in sync mode; of `PARALLEL`, all of them. */
-  result?: JsonValue;
-  /** Why it was not delivered: what `EventClient.raise` rejects with. */
-  error?: Error;
-  /** Of a virtual socket, the one that delivered it; `PARALLEL` has none. */
-  via?: string;
-  /** How long it took, in milliseconds. */
-  ms: number;
-}
-
 /** A destination, and its counters. */
 export interface DestinationStats extends EventClientStats {
   /** `host:port`; an IPv6 host stands in brackets. */
   destination: string;
+  /** Whether it is reached over TLS. */
+  tls: boolean;
   /** Whether events to it are confirmed. */
   syncMode: boolean;
 }
@@ -128,6 +120,7 @@ export interface EventInterfaceEventMap {
 }
 
 const DEFAULT_FAILOVER_TIMEOUT_MS = 30_000; // as of event_virtual
+const NO_CASCADE: readonly string[] = [];
 const MAX_TIMER_MS = 0x7fffffff; // setTimeout takes no more
 
 /**
@@ -157,13 +150,15 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   readonly #failoverTimeoutMs: number;
   readonly #onWarning: (message: string) => void;
 
-  /** By event, the subscriptions by socket. */
-  readonly #events = new Map<string, Map<string, Subscription>>();
-  readonly #destinations = new Map<string, Destination>();
+  readonly #eventParam: string | undefined;
+
+  readonly #events = new Map<string, Topic>();
+  /** Those that have subscribers, or still a delivery. */
+  readonly #destinations = new Map<string, SharedDestination>();
   /** What became of virtual sockets; all that subscribe the same one share it. */
   readonly #states = new Map<string, { state: VirtualState; users: number }>();
   readonly #closings = new Set<Promise<void>>();
-  /** Deliveries under way. */
+  /** Deliveries to virtual sockets that are under way. */
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
@@ -173,7 +168,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   #timerDue = Infinity;
 
   /** The events of which a failure is being told, each because of the one before. */
-  #cascade: readonly string[] = [];
+  #cascade = NO_CASCADE;
 
   /**
    * Constructs an interface without events.
@@ -193,9 +188,11 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
         `Cannot use failoverTimeoutMs ${failoverTimeoutMs}: expected milliseconds from 0`,
       );
     }
-    new EventClient("jsonrpc:localhost:1", clientOptions); // throws what is wrong
+    const anywhere = parseSocket("jsonrpc:localhost:1");
+    new Destination(anywhere, clientOptions, NO_HOOKS, true); // throws what is wrong
     this.#options = clientOptions;
     this.#syncMode = clientOptions.syncMode ?? false;
+    this.#eventParam = clientOptions.eventParam;
     this.#failoverTimeoutMs = failoverTimeoutMs;
     this.#onWarning = (message) => {
       try {
@@ -210,8 +207,10 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} if `event` is not a non-empty string.
    */
   publish(event: string): void {
-    prepareEvent({ protocol: "jsonrpc" }, event, {}); // throws what is wrong
-    if (!this.#events.has(event)) this.#events.set(event, new Map());
+    templateOf({ protocol: "jsonrpc" }, event); // throws what is wrong
+    if (!this.#events.has(event)) {
+      this.#events.set(event, { subscriptions: new Map() });
+    }
   }
 
   /** Whether an event is published. */
@@ -253,7 +252,8 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
    * or answers with an error, it sees in sync mode only; without that,
    * `onWarning` is called.
    *
-   * @param socket `jsonrpc:host:port[/method]`, or
+   * @param socket `jsonrpc:host:port[/method]`, over TLS
+   * `jsonrpcs:host:port[/method]`, or
    * `virtual:POLICY socket socket …`.
    * @throws {SocketSyntaxError} if `socket` is neither.
    * @throws {TypeError} if `event` is not a non-empty string, or the interface
@@ -277,12 +277,12 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     const target = parseTarget(socket);
     if (timeoutMs !== undefined) checkTimeout(timeoutMs);
     this.publish(event);
-    const subscriptions = this.#events.get(event)!;
-    const old = subscriptions.get(target.socket);
+    const topic = this.#events.get(event)!;
+    const old = topic.subscriptions.get(target.socket);
     const subscription = new Subscription(event, target, {
       expire,
       timeoutMs,
-      syncMode,
+      eventParam: this.#eventParam,
     });
     subscription.state = this.#stateOf(target);
     // The new one first: a destination that both use is not closed between.
@@ -290,7 +290,8 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       this.#acquire(s, syncMode)
     );
     if (old !== undefined) this.#forget(old);
-    subscriptions.set(target.socket, subscription);
+    topic.subscriptions.set(target.socket, subscription);
+    topic.newestFirst = undefined;
     if (expire !== undefined) {
       this.#expiring.add(subscription);
       this.#armTimer(subscription.deadline);
@@ -311,7 +312,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   unsubscribe(event: string, socket: string): boolean {
     this.#expire();
     const subscription = this.#events.get(event)
-      ?.get(parseTarget(socket).socket);
+      ?.subscriptions.get(parseTarget(socket).socket);
     if (subscription === undefined) return false;
     this.#end(subscription);
     return true;
@@ -320,7 +321,8 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   /**
    * Raises an event: tells every subscriber of it. Resolves, when all is done,
    * to what became of it at each, the newest subscriber first; without
-   * subscribers to an empty list. Not awaiting it is fine.
+   * subscribers to an empty list. Not awaiting it is fine. Events that are
+   * raised in one go may share their promise and reports.
    *
    * Rejects only for what the caller did wrong:
    * - {@linkcode ParamsError}: `params` cannot be carried by JSON;
@@ -328,10 +330,17 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
    * - `RangeError`: a listener that is told of the event's own failure raises
    *   it again, which would have no end.
    */
-  raise(event: string, params: EventParams = {}): Promise<DeliveryReport[]> {
-    const reports = this.#raise(event, params);
-    reports.catch(() => {}); // a caller may forget the promise
-    return reports;
+  raise(
+    event: string,
+    params: EventParams = {},
+  ): Promise<readonly DeliveryReport[]> {
+    try {
+      return this.#raise(event, params);
+    } catch (error) {
+      const rejected = Promise.reject(error);
+      rejected.catch(() => {}); // a caller may forget the promise
+      return rejected;
+    }
   }
 
   /** The counters of every destination that has subscribers, or still a delivery. */
@@ -339,17 +348,21 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     this.#expire();
     return Array.from(
       this.#destinations.values(),
-      ({ name, syncMode, client }) => ({
+      ({ name, syncMode, destination }) => ({
         destination: name,
+        tls: isOverTls(destination.socket),
         syncMode,
-        ...client.stats,
+        ...destination.stats,
       }),
     );
   }
 
   /** Resolves when every event raised so far is delivered, or failed. */
   async flush(): Promise<void> {
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#underWay); // of which each may need several
+    await Promise.all(
+      Array.from(this.#destinations.values(), (d) => d.destination.flush()),
+    );
   }
 
   /**
@@ -388,7 +401,10 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     await Promise.all(this.#closings);
   }
 
-  async #raise(event: string, params: EventParams): Promise<DeliveryReport[]> {
+  #raise(
+    event: string,
+    params: EventParams,
+  ): Promise<readonly DeliveryReport[]> {
     const cascade = this.#cascade;
     if (cascade.includes(event)) {
       throw new RangeError(
@@ -396,45 +412,62 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       );
     }
     this.#expire();
-    const { eventParam } = this.#options;
-    // One message for each dialect and method. The first is made in any case,
-    // so that wrong params are found though nobody subscribed.
-    const prepared = new Map<string, PreparedEvent>();
-    const prepare = (
-      { protocol, method }: Omit<EventSocket, "host" | "port">,
-    ) => {
-      const key = `${protocol}/${method ?? ""}`;
-      let message = prepared.get(key);
-      if (message === undefined) {
-        message = prepareEvent({ protocol, method }, event, params, eventParam);
-        prepared.set(key, message);
+    // First of all, and though nobody may have subscribed: what is wrong with
+    // params must not be found halfway.
+    const encoded = encodeParams(params, this.#eventParam);
+    const topic = this.#events.get(event);
+    if (topic === undefined) templateOf({ protocol: "jsonrpc" }, event);
+    const subscriptions = topic && newestFirst(topic);
+    if (subscriptions === undefined || subscriptions.length === 0) {
+      return Promise.resolve([]);
+    }
+    // What was raised in one go has one delivery at each subscriber, and so
+    // one report: to make one for each event would take three times as long.
+    let last = topic!.last;
+    if (last?.recipients !== subscriptions || last.cascade !== cascade) {
+      last = undefined;
+    }
+    let deliveries: (Delivery | undefined)[] = [];
+    for (let i = 0; i < subscriptions.length; i++) {
+      const delivery = subscriptions[i].send(encoded);
+      if (
+        last !== undefined &&
+        (delivery === undefined || delivery !== last.deliveries[i])
+      ) {
+        deliveries = last.deliveries.slice(0, i);
+        last = undefined;
       }
-      return message;
-    };
-    prepare({ protocol: "jsonrpc" });
-    // All messages first: what is wrong with params must not be found halfway.
-    const messages = this.#subscriptions(event).reverse().map((
-      subscription,
-    ) => ({
-      subscription,
-      messages: subscription.target.sockets.map(prepare),
-    }));
-    const deliveries = messages.map(({ subscription, messages }) =>
-      this.#deliver(subscription, messages, cascade)
+      if (last === undefined) deliveries.push(delivery);
+    }
+    if (last !== undefined) {
+      last.count++;
+      return last.promise;
+    }
+    const raising = new Raising(
+      subscriptions,
+      deliveries,
+      cascade,
+      (raising, report) => this.#tellFailed(event, raising, report),
     );
-    return await Promise.all(deliveries);
+    topic!.last = raising;
+    for (const [i, subscription] of subscriptions.entries()) {
+      if (deliveries[i] === undefined) {
+        this.#deliverVirtual(subscription, keepParams(encoded))
+          .then((report) => raising.report(i, report));
+      }
+    }
+    return raising.promise;
   }
 
-  /** Delivers to one subscriber; never rejects. */
-  #deliver(
+  /** Delivers to a virtual socket; never rejects. */
+  #deliverVirtual(
     subscription: Subscription,
-    messages: PreparedEvent[],
-    cascade: readonly string[],
+    params: EncodedParams,
   ): Promise<DeliveryReport> {
     // Failover may still come to a destination whose last subscriber has gone.
     const { destinations } = subscription;
     for (const destination of destinations) destination.users++;
-    const report = this.#report(subscription, messages, cascade);
+    const report = this.#reportVirtual(subscription, params);
     const done = report.then(() => {
       this.#underWay.delete(done);
       for (const destination of destinations) this.#release(destination);
@@ -443,25 +476,20 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     return report;
   }
 
-  async #report(
-    { event, socket, target, state, deliveryTimeoutMs, destinations }:
-      Subscription,
-    messages: PreparedEvent[],
-    cascade: readonly string[],
+  async #reportVirtual(
+    subscription: Subscription,
+    params: EncodedParams,
   ): Promise<DeliveryReport> {
+    const { socket, target, state } = subscription;
     const start = performance.now();
     const elapsed = () => performance.now() - start;
-    const send = (index: number) =>
-      destinations[index].client.deliver(messages[index], {
-        timeoutMs: deliveryTimeoutMs,
-      });
     try {
-      const { result, via }: VirtualResult = target.policy === undefined
-        ? { result: await send(0) }
-        : await deliverVirtual(target.policy, state!, send, {
-          restFor: this.#failoverTimeoutMs,
-          now: () => performance.now(),
-        });
+      const { result, via } = await deliverVirtual(
+        target.policy!,
+        state!,
+        (index) => subscription.deliverTo(index, params),
+        { restFor: this.#failoverTimeoutMs, now: () => performance.now() },
+      );
       return {
         socket,
         delivered: true,
@@ -470,28 +498,33 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
         ms: elapsed(),
       };
     } catch (error) {
-      const report: DeliveryReport = {
-        socket,
-        delivered: false,
-        error: error as Error,
-        ms: elapsed(),
-      };
+      return { socket, delivered: false, error: error as Error, ms: elapsed() };
+    }
+  }
+
+  #tellFailed(
+    event: string,
+    { cascade, count }: Raising,
+    report: DeliveryReport,
+  ): void {
+    for (let i = 0; i < count; i++) {
       this.#cascade = [...cascade, event];
       this.dispatchEvent(
         new CustomEvent("failed", { detail: { event, report } }),
       );
-      this.#cascade = [];
-      return report;
+      this.#cascade = NO_CASCADE;
     }
   }
 
   /** The subscriptions of an event, the oldest first. */
   #subscriptions(event: string): Subscription[] {
-    return [...this.#events.get(event)?.values() ?? []];
+    return [...this.#events.get(event)?.subscriptions.values() ?? []];
   }
 
   #end(subscription: Subscription): void {
-    this.#events.get(subscription.event)?.delete(subscription.socket);
+    const topic = this.#events.get(subscription.event)!;
+    topic.subscriptions.delete(subscription.socket);
+    topic.newestFirst = undefined;
     this.#forget(subscription);
   }
 
@@ -519,40 +552,53 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     return shared.state;
   }
 
-  #acquire({ host, port }: EventSocket, syncMode: boolean): Destination {
+  #acquire(socket: EventSocket, syncMode: boolean): SharedDestination {
+    const { host, port } = socket;
     const name = `${formatHost(host)}:${port}`;
-    const key = `${name} ${syncMode}`;
-    let destination = this.#destinations.get(key);
-    if (destination === undefined) {
-      const client = new EventClient(`jsonrpc:${name}`, {
-        ...this.#options,
-        syncMode,
-      });
-      for (const type of ["connect", "disconnect", "unmatched"] as const) {
-        client.addEventListener(type, (event: Event) => {
-          const { detail } = event as CustomEvent<object | null>;
-          this.dispatchEvent(
-            new CustomEvent(type, { detail: { destination: name, ...detail } }),
-          );
-        });
-      }
-      destination = { key, name, syncMode, client, users: 0 };
-      this.#destinations.set(key, destination);
+    const protocol = isOverTls(socket) ? "jsonrpcs" : "jsonrpc";
+    const key = `${protocol}:${name} ${syncMode}`;
+    let shared = this.#destinations.get(key);
+    if (shared === undefined) {
+      const tell = (type: string, detail?: object) =>
+        this.dispatchEvent(
+          new CustomEvent(type, { detail: { destination: name, ...detail } }),
+        );
+      const destination = new Destination(
+        { protocol, host, port },
+        { ...this.#options, syncMode },
+        {
+          connected: () => tell("connect"),
+          disconnected: (error) => tell("disconnect", { error }),
+          unmatched: (reply, reason) => tell("unmatched", { reply, reason }),
+        },
+        true,
+      );
+      shared = { key, name, syncMode, destination, users: 0 };
+      this.#destinations.set(key, shared);
     }
-    destination.users++;
-    return destination;
+    shared.users++;
+    return shared;
   }
 
-  #release(destination: Destination): void {
-    if (--destination.users > 0) return;
-    this.#destinations.delete(destination.key);
-    const closing = destination.client.close();
+  #release(shared: SharedDestination): void {
+    if (--shared.users > 0) return;
+    const closing = this.#dismiss(shared);
     this.#closings.add(closing);
     closing.then(() => this.#closings.delete(closing));
   }
 
+  /** Closes a destination unless, before all is out, somebody uses it again. */
+  async #dismiss(shared: SharedDestination): Promise<void> {
+    const { key, destination } = shared;
+    if (!destination.isIdle) await destination.flush();
+    if (shared.users > 0 || this.#destinations.get(key) !== shared) return;
+    this.#destinations.delete(key);
+    await destination.close();
+  }
+
   /** Ends the subscriptions whose time is over. */
   #expire(): void {
+    if (this.#timerDue === Infinity) return;
     const now = performance.now();
     if (now < this.#timerDue) return;
     for (const subscription of this.#expiring.due(now)) this.#end(subscription);
@@ -598,36 +644,102 @@ function parseTarget(text: string): Target {
   return { socket: formatVirtualSocket(virtual), ...virtual };
 }
 
-/** A client, and how many subscriptions use it. */
-interface Destination {
+/** A published event. */
+interface Topic {
+  /** By socket, the oldest first. */
+  readonly subscriptions: Map<string, Subscription>;
+  /** The same as a list, once it is needed. */
+  newestFirst?: readonly Subscription[];
+  /** What was raised last. */
+  last?: Raising;
+}
+
+function newestFirst(topic: Topic): readonly Subscription[] {
+  return topic.newestFirst ??= [...topic.subscriptions.values()].reverse();
+}
+
+/** A destination, and how many subscriptions use it. */
+interface SharedDestination {
   readonly key: string;
   readonly name: string;
   readonly syncMode: boolean;
-  readonly client: EventClient;
+  readonly destination: Destination;
   users: number;
 }
 
+const NO_HOOKS: DestinationHooks = {
+  connected() {},
+  disconnected() {},
+  unmatched() {},
+};
+
 class Subscription implements Waiting {
+  queue: Waiting["queue"];
+  previous: Waiting | undefined;
+  next: Waiting | undefined;
   readonly expire: number | undefined;
   readonly deadline: number;
   /** For {@linkcode Deadlines}: how long it lasts. */
   readonly timeoutMs: number;
-  readonly deliveryTimeoutMs: number | undefined;
+  readonly #deliveryTimeoutMs: number | undefined;
+  readonly event: string;
+  readonly target: Target;
+  /** For each socket of the target. */
+  readonly #templates: readonly Template[];
   state: VirtualState | undefined;
-  destinations: Destination[] = [];
+  destinations: SharedDestination[] = [];
 
   constructor(
-    readonly event: string,
-    readonly target: Target,
-    { expire, timeoutMs }: SubscribeOptions,
+    event: string,
+    target: Target,
+    { expire, timeoutMs, eventParam }: SubscribeOptions & {
+      eventParam: string | undefined;
+    },
   ) {
+    this.event = event;
+    this.target = target;
     this.expire = expire;
     this.timeoutMs = (expire ?? 0) * 1000;
     this.deadline = performance.now() + this.timeoutMs;
-    this.deliveryTimeoutMs = timeoutMs;
+    this.#deliveryTimeoutMs = timeoutMs;
+    this.#templates = target.sockets.map((socket) =>
+      templateOf(socket, event, eventParam)
+    );
+  }
+
+  get template(): Template {
+    return this.#templates[0];
   }
 
   get socket(): string {
     return this.target.socket;
+  }
+
+  /** Sends an event, unless the socket is a virtual one. */
+  send(params: EncodedParams): Delivery | undefined {
+    return this.target.policy === undefined
+      ? this.#sendTo(0, params)
+      : undefined;
+  }
+
+  /** Delivers an event to the socket that has this index. */
+  async deliverTo(
+    index: number,
+    params: EncodedParams,
+  ): Promise<JsonValue | undefined> {
+    const delivery = this.#sendTo(index, params);
+    try {
+      return await delivery.promise;
+    } catch {
+      throw delivery.errorOf(this.#templates[index]);
+    }
+  }
+
+  #sendTo(index: number, params: EncodedParams): Delivery {
+    return this.destinations[index].destination.send(
+      this.#templates[index],
+      params,
+      this.#deliveryTimeoutMs,
+    );
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Alarm, type Wait } from "./alarm.ts";
 import {
   type Address,
   type Answerer,
@@ -13,8 +14,14 @@ import {
 import { ServerError } from "./errors.ts";
 import { JsonStream } from "./json_stream.ts";
 import { errorOf, isObject, type JsonValue } from "./message.ts";
-import { formatHost } from "./socket.ts";
-import { acceptedConnection, type Connection } from "./transport.ts";
+import { formatSocket } from "./socket.ts";
+import { checkCertified, explainPeer, type ListenerTlsOptions } from "./tls.ts";
+import {
+  type Connection,
+  connectionOf,
+  type Ends,
+  endsOf,
+} from "./transport.ts";
 
 /** Options of {@linkcode serveEvents}. */
 export interface ServeEventsOptions {
@@ -31,6 +38,12 @@ export interface ServeEventsOptions {
    * @default {8080}
    */
   port?: number;
+  /**
+   * Has the server speak TLS, with this certificate. Deno's TLS demands no
+   * certificate of a peer, and has no `TCP_NODELAY`: an answer may wait for up
+   * to 40 ms until the peer has acknowledged the one before. Absent: plain TCP.
+   */
+  tls?: ListenerTlsOptions;
   /** Stops the server when aborted, as `shutdown` does. */
   signal?: AbortSignal;
   /**
@@ -46,6 +59,16 @@ export interface ServeEventsOptions {
    * @default {1000}
    */
   maxConnections?: number;
+  /**
+   * How long a peer may take, in milliseconds, to send its first message, to
+   * finish one that it has begun, or to read an answer. One that takes longer is
+   * told so, if it reads, and its connection is closed. Between messages it may
+   * be silent for ever, as OpenSIPS is: it keeps its connection. `Infinity`: no
+   * limit.
+   *
+   * @default {30000}
+   */
+  idleTimeoutMs?: number;
   /** Called once the server listens. */
   onListen?: (address: Address) => void;
   /**
@@ -56,7 +79,7 @@ export interface ServeEventsOptions {
   onError?: (error: unknown) => void;
   /**
    * Called when a peer sent what is no event, or is one peer too many, and why.
-   * The peer is told the same.
+   * The peer is told the same, unless it speaks no TLS to a server that does.
    */
   onInvalid?: (reason: string, peer: Address) => void;
 }
@@ -65,7 +88,10 @@ export interface ServeEventsOptions {
 export interface EventServer extends AsyncDisposable {
   /** Where it listens. */
   readonly address: Address;
-  /** The socket by which it is reached, such as `jsonrpc:127.0.0.1:8080`. */
+  /**
+   * The socket by which it is reached, such as `jsonrpc:127.0.0.1:8080`, or
+   * `jsonrpcs:` over TLS.
+   */
   readonly socket: string;
   /** Resolves when the server has stopped. */
   readonly finished: Promise<void>;
@@ -80,6 +106,8 @@ export interface EventServer extends AsyncDisposable {
 
 const DEFAULT_PORT = 8080; // as in the examples of OpenSIPS
 const DEFAULT_MAX_CONNECTIONS = 1000;
+const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
+const MAX_TIMEOUT_MS = 0x7fffffff; // setTimeout takes no more
 /**
  * How many handlers may be under way for one connection, and how many
  * characters the messages have that they handle; then it waits.
@@ -124,6 +152,7 @@ const ACCEPT_PAUSE_MS = 100;
  * ```
  *
  * @throws {RangeError} if an option is out of its range.
+ * @throws {Error} if `tls.key` is not the key of `tls.cert`.
  * @throws {Deno.errors.AddrInUse} if the address is in use.
  * @throws {Deno.errors.NotCapable} if there is no permission to listen.
  */
@@ -134,9 +163,11 @@ export function serveEvents(
   const {
     host = "127.0.0.1",
     port = DEFAULT_PORT,
+    tls,
     signal,
     maxMessageBytes,
     maxConnections = DEFAULT_MAX_CONNECTIONS,
+    idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS,
     onListen,
     onError = console.error,
     onInvalid,
@@ -156,9 +187,21 @@ export function serveEvents(
       `Cannot use maxConnections ${maxConnections}: expected a positive integer`,
     );
   }
+  if (
+    !(idleTimeoutMs > 0 &&
+      (idleTimeoutMs <= MAX_TIMEOUT_MS || idleTimeoutMs === Infinity))
+  ) {
+    throw new RangeError(
+      `Cannot use idleTimeoutMs ${idleTimeoutMs}: expected milliseconds, more than 0 and at most ${MAX_TIMEOUT_MS}, or Infinity`,
+    );
+  }
   new JsonStream({ maxMessageBytes }); // throws what is wrong with it
 
-  const listener = Deno.listen({ hostname: host, port });
+  if (tls !== undefined) checkCertified(tls);
+
+  const listener = tls === undefined
+    ? Deno.listen({ hostname: host, port })
+    : Deno.listenTls({ hostname: host, port, cert: tls.cert, key: tls.key });
   const address = toAddress(listener.addr);
   try {
     onListen?.(address);
@@ -169,11 +212,13 @@ export function serveEvents(
   const reports = { onError: quietly(onError), onInvalid: quietly(onInvalid) };
   const answer = answererOf(handler, reports);
   const sessions = new Set<Session>();
+  const refused = new Set<Session>();
+  const alarm = new Alarm();
   let stopping: Promise<void> | undefined;
 
   async function accept(): Promise<void> {
     while (stopping === undefined) {
-      let conn: Deno.TcpConn;
+      let conn: Deno.TcpConn | Deno.TlsConn;
       try {
         conn = await listener.accept();
       } catch (error) {
@@ -188,14 +233,17 @@ export function serveEvents(
         return;
       }
       const session = new Session(
-        acceptedConnection(conn),
+        connectionOf(conn),
         toAddress(conn.remoteAddr),
         answer,
         new JsonStream({ maxMessageBytes }),
         reports.onInvalid,
+        { alarm, idleTimeoutMs },
       );
       if (sessions.size >= maxConnections) {
         session.refuse(new ServerError(-32000, "Too many connections"));
+        refused.add(session);
+        session.run().then(() => refused.delete(session));
         continue;
       }
       sessions.add(session);
@@ -211,6 +259,8 @@ export function serveEvents(
     }, SHUTDOWN_MS);
     await Promise.all([accepting, ...Array.from(sessions, (s) => s.stop())]);
     clearTimeout(timer);
+    for (const session of refused) session.close();
+    alarm.stop();
   }
 
   function shutdown(): Promise<void> {
@@ -224,7 +274,10 @@ export function serveEvents(
   if (signal?.aborted) shutdown();
   return {
     address,
-    socket: `jsonrpc:${formatHost(address.host)}:${address.port}`,
+    socket: formatSocket({
+      protocol: tls === undefined ? "jsonrpc" : "jsonrpcs",
+      ...address,
+    }),
     finished: finished.promise,
     shutdown,
     [Symbol.asyncDispose]: shutdown,
@@ -254,6 +307,12 @@ function toAddress(addr: Deno.Addr): Address {
   return { host, port };
 }
 
+/** How long peers may take, and the timer for that. */
+interface Patience {
+  readonly alarm: Alarm;
+  readonly idleTimeoutMs: number;
+}
+
 /** One accepted connection. */
 class Session {
   readonly #connection: Connection;
@@ -261,8 +320,7 @@ class Session {
   readonly #answer: Answerer;
   readonly #onInvalid: (reason: string, peer: Address) => void;
   readonly #messages: JsonStream;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #ends: Ends;
   /** Handlers that have not ended, and the length of their messages. */
   #underWay = 0;
   #underWayLength = 0;
@@ -274,6 +332,10 @@ class Session {
   /** Whether the peer takes no more answers. */
   #isDeaf = false;
   #isClosed = false;
+  /** What the peer may not take too long for: to send, and to read. */
+  #sending: Wait | undefined;
+  #reading: Wait | undefined;
+  readonly #patience: Patience;
   #changed = Promise.withResolvers<void>();
   #run: Promise<void> | undefined;
 
@@ -283,15 +345,15 @@ class Session {
     answer: Answerer,
     messages: JsonStream,
     onInvalid: (reason: string, peer: Address) => void,
+    patience: Patience,
   ) {
+    this.#patience = patience;
     this.#onInvalid = onInvalid;
     this.#connection = connection;
     this.#peer = peer;
     this.#answer = answer;
     this.#messages = messages;
-    this.#reader = connection.readable.getReader();
-    this.#writer = connection.writable.getWriter();
-    this.#writer.closed.catch(() => {}); // each write tells
+    this.#ends = endsOf(connection);
   }
 
   /** Serves until the peer ends, or until it is stopped. Never rejects. */
@@ -311,6 +373,8 @@ class Session {
   /** Closes at once, whatever is under way. */
   close(): void {
     this.#isClosed = true;
+    this.#endSending();
+    this.#endReading();
     this.#notify();
     this.#connection.close();
   }
@@ -323,32 +387,57 @@ class Session {
   }
 
   async #serve(): Promise<void> {
+    this.#beginSending();
     try {
       for (;;) {
-        const { value, done } = await this.#reader.read();
+        const { value, done } = await this.#ends.reader.read();
         if (done) break;
         if (this.#isStopping) continue;
         this.#messages.push(value);
         await this.#takeMessages();
+        const { inText } = this.#messages;
+        if (inText && this.#sending === undefined) this.#beginSending();
       }
       if (!this.#isStopping) {
         this.#messages.end();
         await this.#takeMessages();
       }
-    } catch {
-      // The peer is gone, which is its right.
+    } catch (error) {
+      // The peer is gone, which is its right, unless it was no TLS that it sent.
+      const reason = explainPeer(error);
+      if (reason !== undefined) this.#onInvalid(reason, this.#peer);
     }
     await this.#until(() => this.#isDone());
     this.close();
   }
 
   async #finish(): Promise<void> {
-    await this.#until(() => this.#isDone());
+    // A handler that stops the server has an answer that comes after that.
+    do await this.#until(() => this.#isDone()); while (!this.#isDone());
     if (!this.#hasAnswered || this.#isClosed) return this.close();
     const timer = setTimeout(() => this.close(), LINGER_MS);
-    this.#writer.close().catch(() => {}); // then #serve sees it
+    this.#ends.writer.close().catch(() => {}); // then #serve sees it
     await this.run();
     clearTimeout(timer);
+  }
+
+  #beginSending(): void {
+    const { alarm, idleTimeoutMs } = this.#patience;
+    this.#sending = alarm.begin(idleTimeoutMs, () => {
+      if (this.#isStopping) return this.close();
+      const reason = `no whole message came within ${idleTimeoutMs} ms`;
+      this.refuse(new ServerError(-32000, "Timed out", reason));
+    });
+  }
+
+  #endSending(): void {
+    this.#patience.alarm.end(this.#sending);
+    this.#sending = undefined;
+  }
+
+  #endReading(): void {
+    this.#patience.alarm.end(this.#reading);
+    this.#reading = undefined;
   }
 
   /** Handles what was read. At what is not JSON, it says so and stops. */
@@ -364,6 +453,7 @@ class Session {
         this.refuse(new ServerError(-32700, "Parse error", message));
         return;
       }
+      this.#endSending(); // what follows may have to wait for us
       this.#handle(message, text.length);
       if (!this.#mayGoOn()) await this.#until(() => this.#mayGoOn());
     }
@@ -399,11 +489,17 @@ class Session {
 
   async #write(): Promise<void> {
     this.#isWriting = true;
+    // What is answered in one go goes out as one. Over TLS, where Deno has no
+    // TCP_NODELAY, the rest would else wait for up to 40 ms.
+    await null;
     try {
       while (this.#unread !== "") {
         const bytes = new TextEncoder().encode(this.#unread);
         this.#unread = "";
-        await this.#writer.write(bytes);
+        const { alarm, idleTimeoutMs } = this.#patience;
+        this.#reading = alarm.begin(idleTimeoutMs, () => this.close());
+        await this.#ends.writer.write(bytes);
+        this.#endReading();
       }
     } catch {
       this.#isDeaf = true; // the peer is gone

@@ -1,6 +1,6 @@
 /**
  * The address of a subscriber, as OpenSIPS writes it:
- * `jsonrpc:host:port[/method]`, a *socket*.
+ * `jsonrpc:host:port[/method]`, a *socket*; or `jsonrpcs:`, over TLS.
  *
  * @module
  */
@@ -12,9 +12,9 @@ export interface EventSocket {
   /**
    * Which dialect of message goes out: `jsonrpc` is that of `event_jsonrpc`
    * (OpenSIPS 2.4 to 3.0), `tcp` that of `event_stream` (OpenSIPS 3.1 and
-   * later).
+   * later). `jsonrpcs` is `jsonrpc` over TLS.
    */
-  protocol: "jsonrpc" | "tcp";
+  protocol: "jsonrpc" | "jsonrpcs" | "tcp";
   /** A name, an IPv4 address, or an IPv6 address without its brackets. */
   host: string;
   /** 1 to 65535. */
@@ -32,7 +32,7 @@ const NOT_IN_HOST = /[^\p{L}\p{M}\p{N}._-]/u;
 /**
  * Parses a socket. The method is all that follows the first `/`, whatever it
  * contains; an empty one counts as absent. The syntax is that of OpenSIPS,
- * extended by IPv6 hosts in brackets.
+ * extended by IPv6 hosts in brackets, and by `jsonrpcs:`.
  *
  * @example
  * ```ts
@@ -56,9 +56,9 @@ export function parseSocket(text: string): EventSocket {
       `Cannot parse socket: it is ${typeof text}, expected a string`,
     );
   }
-  const scheme = /^(jsonrpc|tcp):/.exec(text);
+  const scheme = /^(jsonrpcs?|tcp):/.exec(text);
   if (scheme === null) {
-    throw new SocketSyntaxError(text, 0, `"jsonrpc:" or "tcp:"`);
+    throw new SocketSyntaxError(text, 0, `"jsonrpc:", "jsonrpcs:" or "tcp:"`);
   }
   const hostStart = scheme[0].length;
   const slash = text.indexOf("/", hostStart);
@@ -162,6 +162,13 @@ export function formatSocket(socket: EventSocket): string {
   const { protocol, port, method } = socket;
   return `${protocol}:${formatHost(socket.host)}:${port}` +
     (method ? `/${method}` : "");
+}
+
+/** Whether a socket is reached over TLS. */
+export function isOverTls(
+  { protocol }: Pick<EventSocket, "protocol">,
+): boolean {
+  return protocol === "jsonrpcs";
 }
 
 /** Puts an IPv6 address in brackets, and leaves any other host as it is. */

@@ -5,7 +5,12 @@
  * @module
  */
 
-import { DeliveryError, ServerError, SocketSyntaxError } from "./errors.ts";
+import {
+  brief,
+  DeliveryError,
+  ServerError,
+  SocketSyntaxError,
+} from "./errors.ts";
 import type { JsonValue } from "./message.ts";
 import { type EventSocket, formatSocket, parseSocket } from "./socket.ts";
 
@@ -189,7 +194,7 @@ function failureOf(errors: unknown[], count: number): unknown {
   if (count === 1 || errors.length === 1) return errors[0];
   const messages = errors.map((error) =>
     error instanceof ServerError
-      ? `the server answered with error ${error.code}: ${error.message}`
+      ? `the server answered with error ${error.code}: ${brief(error.message)}`
       : (error as Error).message
   );
   return new DeliveryError(

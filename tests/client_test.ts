@@ -739,7 +739,7 @@ Deno.test("EventClient.raise() rejects at once when the queue is full", async ()
   }
   const error = await assertRejects(() => raised[firstRefused], QueueFullError);
   assertEquals(error.mayHaveArrived, false);
-  assertStringIncludes(error.message, `of 1000000 bytes wait`);
+  assertStringIncludes(error.message, `maxQueueBytes is 1000000`);
   held.open();
   await client.close();
   const arrived = (await received.promise).map((t) => JSON.parse(t).params[0]);
@@ -1125,6 +1125,7 @@ Deno.test("EventClient.raise() connects anew for what is raised when connecting 
   });
   const aborting = new AbortController();
   const given = client.raise("E_X", {}, { signal: aborting.signal });
+  while (attempts === 0) await null;
   aborting.abort();
   await assertRejects(() => given, DOMException);
   await assertRejects(() => raised[0], ConnectError, "second");
@@ -1307,4 +1308,86 @@ Deno.test("EventClient counts every event once", async () => {
     queuedBytes: 0,
     inFlight: 0,
   });
+});
+
+/** A connection on which a write is done when a test says so. */
+function slowConnection() {
+  const writes: { bytes: number; done: () => void }[] = [];
+  let end: () => void;
+  const connection: Connection = {
+    readable: new ReadableStream({
+      start: (controller) => void (end = () => controller.close()),
+    }),
+    writable: new WritableStream({
+      write: ({ length: bytes }) =>
+        new Promise((done) => writes.push({ bytes, done })),
+      close: () => end(),
+    }),
+    close() {},
+  };
+  return { connection, writes };
+}
+
+Deno.test("EventClient.raise() works in every microtask around the end of a write", async () => {
+  for (let first = 0; first < 15; first++) {
+    for (let second = 0; second < 15; second++) {
+      const { connection, writes } = slowConnection();
+      const client = new EventClient("jsonrpc:h:1", {
+        ...PATIENT,
+        connect: () => Promise.resolve(connection),
+      });
+      const raised = [client.raise("E_X")];
+      while (writes.length === 0) await null;
+      const raiseAfter = async (ticks: number) => {
+        for (let n = 0; n < ticks; n++) await null;
+        raised.push(client.raise("E_X"));
+      };
+      const before = raiseAfter(first); // its turn may come before the write's
+      writes[0].done();
+      await Promise.all([before, raiseAfter(second)]);
+      for (let n = 1; client.stats.written < 3;) {
+        for (; n < writes.length; n++) writes[n].done();
+        await null;
+      }
+      await Promise.all(raised);
+      const { bytes, queuedBytes } = client.stats;
+      assertEquals(bytes, writes.reduce((sum, { bytes }) => sum + bytes, 0));
+      assertEquals(queuedBytes, 0);
+      await client.close();
+    }
+  }
+});
+
+Deno.test("EventClient.close() refuses what is raised by its own connect()", async () => {
+  let late: Promise<unknown> | undefined;
+  const client: EventClient = new EventClient("jsonrpc:h:1", {
+    ...PATIENT,
+    connect: () => {
+      late ??= client.raise("E_LATE");
+      return Promise.reject(new Error("no"));
+    },
+  });
+  client.raise("E_X");
+  await client.close();
+  await assertRejects(() => late!, ConnectionClosedError, "is closed");
+});
+
+Deno.test("EventClient has room again for what takes the place of aborted events", async () => {
+  const client = new EventClient("jsonrpc:h:1", {
+    ...PATIENT,
+    maxQueueBytes: 2000,
+    connect: () => new Promise(() => {}),
+  });
+  const stopping = new AbortController();
+  client.raise("E_LONG", {}, { signal: stopping.signal });
+  for (let n = 0; n < 1000; n++) {
+    const aborting = new AbortController();
+    const raised = client.raise("E_X", { n }, { signal: aborting.signal });
+    aborting.abort();
+    await assertRejects(() => raised, DOMException, "aborted");
+  }
+  assertEquals(client.stats.failed.aborted, 1000);
+  stopping.abort();
+  assertEquals(client.stats.queuedBytes, 0);
+  await client.close();
 });

@@ -2,7 +2,8 @@
 // with that, the client where there is no Deno: none of this has permissions.
 
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
-import { EventClient, type EventClientOptions } from "../src/client.ts";
+import { EventClient } from "../src/client.ts";
+import type { EventClientOptions } from "../src/destination.ts";
 import { ConnectionClosedError, DeliveryTimeoutError } from "../src/errors.ts";
 import { JsonStream } from "../src/json_stream.ts";
 import type { Connection } from "../src/transport.ts";
@@ -214,7 +215,7 @@ Deno.test(
 );
 
 Deno.test(
-  "EventClient has one timer for all events, and none when idle",
+  "EventClient has one timer for all events, and none once it is closed",
   pure,
   async () => {
     using time = new FakeTime();
@@ -223,13 +224,22 @@ Deno.test(
       { length: 1000 },
       (_, n) => client.raise("E_X", {}, { timeoutMs: 1000 + n % 7 }),
     );
+    await settled();
     assertEquals(time.timers, 1);
     for (let n = 0; n < 1000; n++) {
       await reply({ id: (await read()).id, result: true });
     }
     await Promise.all(raised);
-    assertEquals(time.timers, 0);
+    assertEquals(time.timers, 1, "for the next event");
+    await time.tick(1000);
+    assertEquals(time.timers, 0, "as there was none");
+    await Promise.all([client.raise("E_X"), answer()]);
     await client.close();
+    assertEquals(time.timers, 0);
+
+    async function answer() {
+      await reply({ id: (await read()).id, result: true });
+    }
   },
 );
 
@@ -257,6 +267,7 @@ Deno.test(
     using time = new FakeTime();
     const { client } = pair({ syncMode: true, timeoutMs: 100 });
     const raised = watch(client.raise("E_X"));
+    await settled();
     const { now } = performance;
     performance.now = () => now() - 0.5; // as if the timer fired too soon
     await time.tick(100);
@@ -331,5 +342,23 @@ Deno.test(
     await time.tick(60_000);
     client.close();
     await time.tick(1000);
+  },
+);
+
+Deno.test(
+  "EventClient forgets an event though code of the caller runs while it is given up",
+  pure,
+  async () => {
+    using time = new FakeTime();
+    const { client } = pair();
+    const aborting = new AbortController();
+    const { signal } = aborting;
+    // As when Deno runs microtasks within a call of its own.
+    signal.removeEventListener = () => void client.flush();
+    const raised = client.raise("E_X", {}, { signal });
+    aborting.abort();
+    await raised.catch(() => {});
+    await client.close();
+    assertEquals(time.timers, 0);
   },
 );

@@ -6,6 +6,7 @@ import {
 } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { EventClient } from "../mod.ts";
+import { printable } from "../src/cli/output.ts";
 import {
   denoArgs,
   exchange,
@@ -171,7 +172,10 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   ],
   [["raise", SOCKET, "E_X", "a:=1e400"], "holds 1e400", "raise"],
   [["listen", "0", "--result", "1e400"], "--result holds 1e400", "listen"],
-  [[], "no command is given, expected raise, pump, listen, or serve"],
+  [
+    [],
+    "no command is given, expected raise, pump, listen, serve, or completions",
+  ],
   [["rasie"], `unknown command "rasie", did you mean "raise"?`],
   [["lisen", "8080"], `unknown command "lisen", did you mean "listen"?`],
   [["frobnicate"], `unknown command "frobnicate"\n`],
@@ -186,7 +190,7 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   [["raise", SOCKET, ""], "no event is given", "raise"],
   [
     ["raise", "127.0.0.1:8080", "E_X"],
-    `Cannot parse socket "127.0.0.1:8080": expected "jsonrpc:" or "tcp:" at position 0`,
+    `Cannot parse socket "127.0.0.1:8080": expected "jsonrpc:", "jsonrpcs:" or "tcp:" at position 0`,
     "raise",
   ],
   [["raise", SOCKET + "x", "E_X"], `expected a port from 1 to 65535`, "raise"],
@@ -533,6 +537,17 @@ Deno.test("raise tells the server's error: exit code 3", async () => {
   });
 });
 
+Deno.test("raise cuts an error that the server made long", async () => {
+  await using server = answering(
+    `"error":{"code":1,"message":"${"x".repeat(500_000)}"}`,
+  );
+  const { stderr } = await run(["raise", server.socket, "E_X", "--sync"]);
+  assertMatch(
+    stderr,
+    /^error: the server answered with error 1: x{900,1000}…\n$/,
+  );
+});
+
 Deno.test("raise exits by what all sockets of a virtual one have in common", async () => {
   await using refusing = answering(`"error":{"code":404,"message":"no"}`);
   await using silent = serve(async (_, reader) => void await reader.all());
@@ -838,4 +853,21 @@ Deno.test({
     assertStringIncludes(plain, "error: no socket is given");
     assertEquals(plain.includes("\x1b["), false);
   },
+});
+
+Deno.test("printable() escapes all that a terminal would act upon", {
+  permissions: "none",
+}, () => {
+  const unsafe = (code: number) =>
+    code < 0x20 || code >= 0x7f && code < 0xa0 ||
+    code >= 0x2028 && code <= 0x202e || code >= 0x2066 && code <= 0x2069;
+  for (let code = 0; code < 0x10000; code++) {
+    const c = String.fromCharCode(code);
+    const expected = unsafe(code)
+      ? `\\u${code.toString(16).padStart(4, "0")}`
+      : c;
+    if (printable(c) !== expected) assertEquals(printable(c), expected);
+  }
+  assertEquals(printable("\x1b[1ma\né\x1b"), "\\u001b[1ma\\u000aé\\u001b");
+  assertEquals(printable("\x1b"), printable("\x1b")); // and keeps no state
 });

@@ -23,7 +23,7 @@ Deno.test("Deadlines tells the earliest deadline and what is due", pure, () => {
   assertEquals(deadlines.delete(fast), true);
   assertEquals(deadlines.delete(fast), false);
   assertEquals(deadlines.next(), 100);
-  assertEquals([...deadlines], [slow]);
+  assertEquals(deadlines.all(), [slow]);
   assertEquals(deadlines.size, 1);
   deadlines.delete(slow);
   assertEquals(deadlines.next(), undefined);

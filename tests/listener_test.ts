@@ -16,7 +16,7 @@ import {
   type ServeEventsOptions,
   ServerError,
 } from "../mod.ts";
-import { acceptedConnection } from "../src/transport.ts";
+import { connectionOf } from "../src/transport.ts";
 import { FakeTime } from "./helpers/fake_time.ts";
 import { cutAtRandom, newSeed, randomFrom } from "./helpers/random.ts";
 import { gate, send, TextReader } from "./helpers/tcp.ts";
@@ -414,7 +414,7 @@ Deno.test("EventServer.shutdown() waits 5 seconds for a handler, and no more", a
   const server = listen(() => {
     started.open();
     return new Promise(() => {});
-  });
+  }, { idleTimeoutMs: Infinity });
   using peer = await connect(server);
   await peer.send(request(1));
   await started.opened;
@@ -581,7 +581,7 @@ Deno.test("EventServer.shutdown() closes what is accepted at the same time", asy
 
 Deno.test("serveEvents() has answers leave at once", () => {
   let noDelay: boolean | undefined;
-  acceptedConnection({
+  connectionOf({
     setNoDelay: (on: boolean) => void (noDelay = on),
   } as Deno.TcpConn);
   assertEquals(noDelay, true);
@@ -702,7 +702,7 @@ Deno.test("serveEvents() refuses to serve without a handler", () => {
 });
 
 Deno.test("EventServer.shutdown() gives a peer a second to end, when it was answered", async () => {
-  const server = listen(HANDLERS);
+  const server = listen(HANDLERS, { idleTimeoutMs: Infinity });
   using peer = await connect(server);
   await peer.send(request(1, "echo"));
   await peer.reader.message();
@@ -714,4 +714,152 @@ Deno.test("EventServer.shutdown() gives a peer a second to end, when it was answ
   assertEquals(isStopped, false);
   await time.tick(1);
   await stopped;
+});
+
+// A peer that holds its place and does nothing.
+
+/** Stops a server under fake time; no timer is left. */
+async function stop(time: FakeTime, server: EventServer) {
+  const stopped = server.shutdown();
+  await time.tick(10_000);
+  await stopped;
+  assertEquals(time.timers, 0);
+}
+
+/** Connects under fake time, once the server has taken the connection in. */
+async function connectIn(time: FakeTime, server: EventServer) {
+  const peer = await connect(server);
+  await time.tick(0);
+  return peer;
+}
+
+Deno.test("serveEvents() ends a connection on which no message comes", async () => {
+  using time = new FakeTime();
+  const invalid: string[] = [];
+  const server = listen(HANDLERS, {
+    onInvalid: (reason) => invalid.push(reason),
+  });
+  using peer = await connectIn(time, server);
+  await peer.send("  \n"); // which is no message
+  await time.tick(29_999);
+  assertEquals(invalid, []);
+  await time.tick(1);
+  assertEquals(invalid, ["no whole message came within 30000 ms"]);
+  assertEquals((await peer.reader.message()).error, {
+    code: -32000,
+    message: "Timed out",
+    data: "no whole message came within 30000 ms",
+  });
+  assertEquals(await peer.reader.next(), undefined);
+  await stop(time, server);
+});
+
+Deno.test("serveEvents() ends a connection on which a message comes byte by byte", async () => {
+  using time = new FakeTime();
+  const server = listen(HANDLERS, { idleTimeoutMs: 1000 });
+  using peer = await connectIn(time, server);
+  await peer.send(request(1, "echo"));
+  await peer.reader.message();
+  await time.tick(10 * 3600_000); // between messages that is fine
+  await peer.send(request(2, "echo") + '{"id"');
+  assertEquals((await peer.reader.message()).id, 2);
+  for (let i = 0; i < 9; i++) {
+    await time.tick(100);
+    await peer.send(" ");
+  }
+  await time.tick(99);
+  await peer.send(" ");
+  await time.tick(1);
+  assertEquals((await peer.reader.message()).error.message, "Timed out");
+  assertEquals(await peer.reader.next(), undefined);
+  await stop(time, server);
+});
+
+Deno.test("serveEvents() gives a message that begins behind another its full time", async () => {
+  using time = new FakeTime();
+  const server = listen(HANDLERS, { idleTimeoutMs: 1000 });
+  using peer = await connectIn(time, server);
+  for (let id = 1; id <= 5; id++) {
+    const text = request(id, "echo");
+    await peer.send(id === 1 ? text.slice(0, 9) : text.slice(1, 9));
+    await time.tick(900);
+    await peer.send(text.slice(9) + "{");
+    assertEquals((await peer.reader.message()).id, id);
+  }
+  await stop(time, server);
+});
+
+Deno.test("serveEvents() ends a connection whose peer does not read", async () => {
+  using time = new FakeTime();
+  const big = "x".repeat(1024 * 1024);
+  const server = listen(() => big, { idleTimeoutMs: 1000 });
+  using peer = await connectIn(time, server);
+  let isOver = false;
+  const sending = (async () => {
+    try {
+      for (let id = 1;; id++) await peer.send(request(id));
+    } catch { /* it is closed */ }
+    isOver = true;
+  })();
+  while (!isOver) await time.tick(500);
+  await sending;
+  await stop(time, server);
+});
+
+Deno.test("serveEvents() serves the honest though the silent had taken all places", async () => {
+  using time = new FakeTime();
+  const server = listen(HANDLERS, { maxConnections: 3, idleTimeoutMs: 1000 });
+  const silent = [];
+  for (let n = 0; n < 3; n++) silent.push(await connectIn(time, server));
+  using early = await connectIn(time, server);
+  assertEquals(
+    (await early.reader.message()).error.message,
+    "Too many connections",
+  );
+  await time.tick(1000);
+  for (const peer of silent) assertEquals((await peer.reader.all()).length, 1);
+  await time.tick(1000); // which they have to end
+  using honest = await connectIn(time, server);
+  await honest.send(request(1, "echo"));
+  assertEquals((await honest.reader.message()).id, 1);
+  await stop(time, server);
+  for (const peer of silent) peer.conn.close();
+});
+
+Deno.test("serveEvents() does not hold it against a peer that the handlers are slow", async () => {
+  using time = new FakeTime();
+  const held = gate();
+  let started = 0;
+  const server = listen(async () => {
+    started++;
+    await held.opened;
+    return true;
+  }, { idleTimeoutMs: 1000 });
+  using peer = await connectIn(time, server);
+  const texts = Array.from({ length: 1100 }, (_, id) => request(id + 1));
+  await peer.send(texts.join(""));
+  while (started < 1024) await time.tick(0); // no more are started at a time
+  await time.tick(5000);
+  held.open();
+  for (let id = 1; id <= 1100; id++) {
+    assertEquals((await peer.reader.message()).result, true);
+  }
+  await stop(time, server);
+});
+
+Deno.test("serveEvents() waits for ever if it is told so", async () => {
+  using time = new FakeTime();
+  const server = listen(HANDLERS, { idleTimeoutMs: Infinity });
+  using peer = await connectIn(time, server);
+  assertEquals(time.timers, 0);
+  await peer.send(request(1, "echo"));
+  assertEquals((await peer.reader.message()).id, 1);
+  await stop(time, server);
+  for (const idleTimeoutMs of [0, -1, NaN, 2 ** 31]) {
+    assertThrows(
+      () => listen(HANDLERS, { idleTimeoutMs }),
+      RangeError,
+      `Cannot use idleTimeoutMs ${idleTimeoutMs}`,
+    );
+  }
 });

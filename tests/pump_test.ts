@@ -5,6 +5,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { serveEvents, ServerError } from "../mod.ts";
+import { toJson, UsageError } from "../src/cli/arguments.ts";
+import { parseEventLine } from "../src/cli/event_line.ts";
 import { MAX_LINE_LENGTH, readLines } from "../src/cli/lines.ts";
 import { hasScript, onTerminal, runWith, start } from "./helpers/command.ts";
 import { newSeed, randomFrom } from "./helpers/random.ts";
@@ -243,11 +245,13 @@ Deno.test("readLines() gives the lines however the bytes are cut", {
     ).join("") +
       (random() < 0.5 ? "last" : "");
     const bytes = new TextEncoder().encode(text);
-    const cut = Math.floor(random() * bytes.length);
-    const stream = ReadableStream.from([
-      bytes.slice(0, cut),
-      bytes.slice(cut),
-    ]);
+    const cuts = Array.from(
+      { length: Math.floor(random() * 4) },
+      () => Math.floor(random() * (bytes.length + 1)),
+    ).sort((a, b) => a - b);
+    const stream = ReadableStream.from(
+      [...cuts, bytes.length].map((end, i) => bytes.slice(cuts[i - 1], end)),
+    );
     const all: (string | undefined)[] = [];
     for await (const some of readLines(stream, new AbortController().signal)) {
       all.push(...some);
@@ -303,6 +307,78 @@ Deno.test("pump changes no line in silence", async () => {
     ["E", { a: `":{`, b: [{ c: `"` }] }],
     ["E", { n: 1e21, m: [1.5, "12345678901234567890"] }],
   ]);
+});
+
+Deno.test("parseEventLine() takes what toJson() takes, and no other", {
+  permissions: "none",
+}, () => {
+  const seed = newSeed();
+  const random = randomFrom(seed);
+  const oneOf = <T>(values: T[]) =>
+    values[Math.floor(random() * values.length)];
+  const space = () => random() < 0.1 ? oneOf([" ", "  ", "\t"]) : "";
+  const name = () =>
+    oneOf([
+      "a",
+      "b",
+      "c",
+      "1",
+      "0x",
+      "",
+      "é",
+      "n:",
+      "__proto__",
+      '\\"',
+      "\\u003a",
+    ]);
+  const scalars = ["1", "-0.5", "0", "1e3", "1e21", "9007199254740993", "1e999"]
+    .concat(["12345678901234567.5", "true", "null", `"x"`, `"sip:a@b"`])
+    .concat([`"\\":"`, `"\\\\"`, `"a" `, `"1234567890123456789"`]);
+  function value(depth: number): string {
+    const count = random() < 0.5 || depth === 0 ? 0 : Math.floor(random() * 4);
+    if (count === 0) return oneOf([...scalars, "{}", "[]"]) + space();
+    const isObject = random() < 0.7;
+    const members = Array.from({ length: count }, () => {
+      const member = space() + value(depth - 1);
+      return isObject ? `${space()}"${name()}"${space()}:${member}` : member;
+    });
+    return isObject ? `{${members}}` : `[${members}]`;
+  }
+  let refused = 0;
+  for (let round = 0; round < 5000; round++) {
+    const line = `{"event":"E","params":[${value(3)}]}`;
+    let expected: unknown, actual: unknown;
+    try {
+      expected = toJson(line, "it");
+    } catch (error) {
+      expected = (error as Error).message;
+      refused++;
+    }
+    try {
+      actual = parseEventLine(line);
+    } catch (error) {
+      assert(error instanceof UsageError);
+      actual = error.message;
+    }
+    assertEquals(actual, expected, `seed ${seed}, round ${round}: ${line}`);
+  }
+  assert(refused > 500 && refused < 4500, `${refused} were refused`);
+});
+
+Deno.test("pump names each line whose event failed, whichever failed with it", async () => {
+  const input = lines({ event: "E_A" }, 1, { event: "E_A" }) + "\n" +
+    lines({ event: "E_A", params: { "": [] } }, { event: "E_B" });
+  const { code, stderr } = await runWith(input, [
+    "pump",
+    `jsonrpc:127.0.0.1:${freePort()}`,
+  ]);
+  assertEquals(code, 1);
+  assertEquals(
+    [...stderr.matchAll(/^error: line (\d+): (Cannot|it is)/gm)]
+      .map(([, number]) => Number(number)).sort(),
+    [1, 2, 3, 5, 6],
+  );
+  assertStringIncludes(stderr, "4 events: 0 delivered, 4 failed; 1 bad lines");
 });
 
 Deno.test("pump takes a long line", async () => {

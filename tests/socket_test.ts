@@ -19,6 +19,12 @@ const GOOD: [string, EventSocket][] = [
     port: 8080,
   }],
   ["tcp:127.0.0.1:8080", { protocol: "tcp", host: "127.0.0.1", port: 8080 }],
+  ["jsonrpcs:as.example.com:443/m", {
+    protocol: "jsonrpcs",
+    host: "as.example.com",
+    port: 443,
+    method: "m",
+  }],
   ["jsonrpc:as.example.com:1", {
     protocol: "jsonrpc",
     host: "as.example.com",
@@ -94,13 +100,15 @@ const GOOD: [string, EventSocket][] = [
 
 const PORT = "a port from 1 to 65535";
 const BAD: [socket: string, position: number, expected: string][] = [
-  ["", 0, `"jsonrpc:" or "tcp:"`],
-  ["127.0.0.1:8080", 0, `"jsonrpc:" or "tcp:"`],
-  ["http://127.0.0.1:8080", 0, `"jsonrpc:" or "tcp:"`],
-  ["JSONRPC:127.0.0.1:8080", 0, `"jsonrpc:" or "tcp:"`],
-  [" jsonrpc:127.0.0.1:8080", 0, `"jsonrpc:" or "tcp:"`],
-  ["jsonrpc", 0, `"jsonrpc:" or "tcp:"`],
+  ["", 0, `"jsonrpc:", "jsonrpcs:" or "tcp:"`],
+  ["127.0.0.1:8080", 0, `"jsonrpc:", "jsonrpcs:" or "tcp:"`],
+  ["http://127.0.0.1:8080", 0, `"jsonrpc:", "jsonrpcs:" or "tcp:"`],
+  ["JSONRPC:127.0.0.1:8080", 0, `"jsonrpc:", "jsonrpcs:" or "tcp:"`],
+  [" jsonrpc:127.0.0.1:8080", 0, `"jsonrpc:", "jsonrpcs:" or "tcp:"`],
+  ["jsonrpc", 0, `"jsonrpc:", "jsonrpcs:" or "tcp:"`],
+  ["jsonrpcss:h:80", 0, `"jsonrpc:", "jsonrpcs:" or "tcp:"`],
   ["jsonrpc:", 8, "a host"],
+  ["jsonrpcs:", 9, "a host"],
   ["jsonrpc::8080", 8, "a host"],
   ["jsonrpc:/m", 8, "a host"],
   ["jsonrpc://127.0.0.1:8080", 8, "a host"],
@@ -215,6 +223,7 @@ Deno.test(
     assertEquals(same("jsonrpc:h:80/m", "jsonrpc:h:80/m"), true);
     assertEquals(same("jsonrpc:h:80", "jsonrpc:h:80/"), true);
     assertEquals(same("jsonrpc:h:80", "tcp:h:80"), false);
+    assertEquals(same("jsonrpc:h:80", "jsonrpcs:h:80"), false);
     assertEquals(same("jsonrpc:h:80", "jsonrpc:i:80"), false);
     assertEquals(same("jsonrpc:h:80", "jsonrpc:h:81"), false);
     assertEquals(same("jsonrpc:h:80/m", "jsonrpc:h:80/n"), false);

@@ -58,9 +58,13 @@ const BAD: [text: string, position: number, expected: string][] = [
   ["virtual: jsonrpc:h:1", 9, "PARALLEL, FAILOVER or ROUND-ROBIN"],
   ["virtual:PARALLEL", 16, "a socket"],
   ["virtual:PARALLEL  ", 18, "a socket"],
-  ["virtual:PARALLEL nope:h:1", 17, `"jsonrpc:" or "tcp:"`],
+  ["virtual:PARALLEL nope:h:1", 17, `"jsonrpc:", "jsonrpcs:" or "tcp:"`],
   ["virtual:PARALLEL jsonrpc:h:1 jsonrpc:h:x", 39, "a port from 1 to 65535"],
-  ["virtual:PARALLEL virtual:PARALLEL", 17, `"jsonrpc:" or "tcp:"`],
+  [
+    "virtual:PARALLEL virtual:PARALLEL",
+    17,
+    `"jsonrpc:", "jsonrpcs:" or "tcp:"`,
+  ],
   ["virtual:PARALLEL\njsonrpc:h:1", 8, "PARALLEL, FAILOVER or ROUND-ROBIN"],
 ];
 
@@ -283,3 +287,21 @@ Deno.test("deliverVirtual() tells the servers' own errors", pure, async () => {
     "2 of 2 sockets failed: the server answered with error 400: no; the server answered with error 401: no",
   );
 });
+
+Deno.test(
+  "deliverVirtual() cuts errors that the servers made long",
+  pure,
+  async () => {
+    const error = await assertRejects(
+      () =>
+        deliverVirtual(
+          "PARALLEL",
+          newVirtualState(2),
+          () => Promise.reject(new ServerError(1, "x".repeat(500_000))),
+          { restFor: 1, now: () => 0 },
+        ),
+      DeliveryError,
+    );
+    assertEquals(error.message.length < 1200, true);
+  },
+);

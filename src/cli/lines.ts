@@ -19,34 +19,43 @@ export async function* readLines(
   const decoder = new TextDecoder();
   let rest: string[] = []; // pieces, as to join them each time takes long
   let length = 0;
-  let isTooLong = false;
+
+  /** Keeps the start of a line, or more of it. */
+  function keep(piece: string): void {
+    length += piece.length;
+    if (length > MAX_LINE_LENGTH) rest = [];
+    else if (piece !== "") rest.push(piece);
+  }
+
+  /** Gives the line that ends with `piece`, nearly always all of it. */
+  function endLine(piece: string): string | undefined {
+    length += piece.length;
+    let line: string | undefined = piece;
+    if (length > MAX_LINE_LENGTH) line = undefined;
+    else if (length > piece.length) line = rest.join("") + piece;
+    if (rest.length > 0) rest = [];
+    length = 0;
+    return line?.endsWith("\r") ? line.slice(0, -1) : line;
+  }
+
   for (;;) {
     const { value, done } = await reader.read();
     const text = done
       ? decoder.decode()
       : decoder.decode(value, { stream: true });
     const lines: (string | undefined)[] = [];
-    for (const [i, part] of text.split("\n").entries()) {
-      if (i > 0) {
-        lines.push(isTooLong ? undefined : rest.join(""));
-        rest = [];
-        length = 0;
-        isTooLong = false;
-      }
-      length += part.length;
-      if (length > MAX_LINE_LENGTH) {
-        isTooLong = true;
-        rest = [];
-      } else {
-        rest.push(part);
-      }
+    let start = 0;
+    for (
+      let end = text.indexOf("\n");
+      end !== -1;
+      end = text.indexOf("\n", start)
+    ) {
+      lines.push(endLine(text.slice(start, end)));
+      start = end + 1;
     }
-    if (done && length > 0) lines.push(isTooLong ? undefined : rest.join(""));
-    if (lines.length > 0) {
-      yield lines.map((line) =>
-        line?.endsWith("\r") ? line.slice(0, -1) : line
-      );
-    }
+    keep(text.slice(start));
+    if (done && length > 0) lines.push(endLine(""));
+    if (lines.length > 0) yield lines;
     if (done) return;
   }
 }

@@ -11,6 +11,7 @@ import { parseArguments, toInteger, toJson, UsageError } from "./arguments.ts";
 import { onInterrupt } from "./interrupt.ts";
 import type { Command } from "./main.ts";
 import { Output, printable, stderr } from "./output.ts";
+import { toCertified } from "./tls.ts";
 
 const HELP = `Listens to events: prints each as a line, and answers requests.
 
@@ -24,6 +25,8 @@ Options:
   --result <json>           answer requests with this result (default true)
   --error <code>:<message>  answer requests with this error
   --count <n>               stop after n events
+  --cert <file>             speak TLS, with this certificate
+  --key <file>              the private key of that
   --json                    print each event as one JSON object, with the
                             members method, params, id, peer and time
   -h, --help                print this
@@ -48,7 +51,7 @@ export const listen: Command = {
 async function run(args: string[]): Promise<number> {
   const { positional, has, text } = parseArguments(args, {
     boolean: ["json"],
-    string: ["result", "error", "count"],
+    string: ["result", "error", "count", "cert", "key"],
   });
   const { host, port } = parseAddress(positional, 8080);
   const answer = toAnswer(text("result"), text("error"));
@@ -69,11 +72,13 @@ async function run(args: string[]): Promise<number> {
     return printed === undefined ? answer() : printed.then(answer);
   }
 
+  const tls = toCertified(text);
   let server: EventServer;
   try {
     server = serveEvents({
       host,
       port,
+      tls,
       signal: stopping.signal,
       onError: (error) => stderr.fail((error as Error).message),
       onInvalid: (reason, peer) =>

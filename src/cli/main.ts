@@ -3,6 +3,7 @@
 import config from "../../deno.json" with { type: "json" };
 import { ParamsError, SocketSyntaxError } from "../../mod.ts";
 import { UsageError } from "./arguments.ts";
+import { completionsOf } from "./completions.ts";
 import { listen } from "./listen.ts";
 import { nearest } from "./nearest.ts";
 import { Output, stderr } from "./output.ts";
@@ -17,7 +18,14 @@ export interface Command {
   run(args: string[]): Promise<number>;
 }
 
-const COMMANDS: Record<string, Command> = { raise, pump, listen, serve };
+/** All commands, by their names. */
+export const COMMANDS: Record<string, Command> = {
+  raise,
+  pump,
+  listen,
+  serve,
+  completions: completionsOf(() => COMMANDS),
+};
 
 const HELP = `event-jsonrpc ${config.version}
 Raises events as OpenSIPS does: JSON-RPC 2.0 straight over TCP.
@@ -27,7 +35,7 @@ Usage: event-jsonrpc <command> [arguments] [options]
 Commands:
 ${
   Object.entries(COMMANDS).map(([name, { summary }]) =>
-    `  ${name.padEnd(8)}  ${summary}`
+    `  ${name.padEnd(11)}  ${summary}`
   ).join("\n")
 }
 

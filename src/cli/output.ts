@@ -9,13 +9,15 @@ export interface Sink {
 /** How much may wait to be written before `print` asks its caller to wait. */
 const MAX_WAITING = 1024 * 1024;
 
+/** How much of an error is printed: a server's message can be of any length. */
+const MAX_ERROR_LENGTH = 1000;
+
 /** Lines to a standard stream, gathered while a write is under way. */
 export class Output {
   readonly #sink: Sink;
   readonly #onClosed: () => void;
   readonly #color: boolean;
-  #waiting: string[] = [];
-  #waitingLength = 0;
+  #waiting = "";
   #writing: Promise<void> | undefined;
   #isClosed = false;
   #failure: unknown;
@@ -37,10 +39,9 @@ export class Output {
    */
   print(line: string): Promise<void> | undefined {
     if (this.#isClosed) return;
-    this.#waiting.push(line + "\n");
-    this.#waitingLength += line.length;
+    this.#waiting += line + "\n";
     this.#writing ??= this.#write();
-    return this.#waitingLength > MAX_WAITING ? this.#writing : undefined;
+    return this.#waiting.length > MAX_WAITING ? this.#writing : undefined;
   }
 
   /** Prints a JSON value on a line. What a terminal would act upon is escaped. */
@@ -51,7 +52,10 @@ export class Output {
   /** Prints an error. */
   fail(message: string): Promise<void> | undefined {
     const label = this.#color ? "\x1b[1;31merror:\x1b[0m" : "error:";
-    return this.print(`${label} ${printable(message)}`);
+    const short = message.length > MAX_ERROR_LENGTH
+      ? `${message.slice(0, MAX_ERROR_LENGTH)}…`
+      : message;
+    return this.print(`${label} ${printable(short)}`);
   }
 
   /**
@@ -66,17 +70,14 @@ export class Output {
   async #write(): Promise<void> {
     await null; // so that all that is printed now is written at once
     try {
-      while (this.#waiting.length > 0) {
-        const lines = this.#waiting;
-        this.#waiting = [];
-        this.#waitingLength = 0;
-        for (let i = 0; i < lines.length; i += 1000) {
-          await this.#writeAll(lines.slice(i, i + 1000).join(""));
-        }
+      while (this.#waiting !== "") {
+        const text = this.#waiting;
+        this.#waiting = "";
+        await this.#writeAll(text);
       }
     } catch (error) {
       this.#isClosed = true;
-      this.#waiting = [];
+      this.#waiting = "";
       if (!(error instanceof Deno.errors.BrokenPipe)) {
         const { message } = error as Error;
         this.#failure = new Error(`cannot write the output: ${message}`);
@@ -97,14 +98,18 @@ export class Output {
 /** Messages for people. */
 export const stderr: Output = new Output(Deno.stderr);
 
+// deno-lint-ignore no-control-regex
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
+const ALL_UNSAFE = new RegExp(UNSAFE, "g");
+
 /**
  * Escapes what a terminal would act upon rather than show. JSON without line
- * breaks stays the same JSON.
+ * breaks stays the same JSON. To look first takes half the time.
  */
 export function printable(text: string): string {
+  if (!UNSAFE.test(text)) return text;
   return text.replace(
-    // deno-lint-ignore no-control-regex
-    /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    ALL_UNSAFE,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

@@ -1,17 +1,19 @@
 /** The command `pump`: events from standard input, a line each. */
 
 import {
+  buildMessage,
   type DeliveryReport,
   EventInterface,
   type EventParams,
-  prepareEvent,
 } from "../../mod.ts";
-import { parseArguments, toInteger, toJson, UsageError } from "./arguments.ts";
+import { parseArguments, toInteger, UsageError } from "./arguments.ts";
+import { parseEventLine } from "./event_line.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { MAX_LINE_LENGTH, readLines } from "./lines.ts";
 import type { Command } from "./main.ts";
 import { exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
+import { toTls } from "./tls.ts";
 
 const HELP = `Raises events from standard input, one for each line.
 
@@ -27,6 +29,10 @@ Options:
   --sync                send requests, and have them confirmed
   --timeout <ms>        how long an event may take (default 1000)
   --event-param <name>  send the event's name too, as a param of this name
+  --ca <file>           of a jsonrpcs: socket, an authority to trust besides
+  --cert <file>         the certificate to show to its server
+  --key <file>          the private key of that
+  --server-name <name>  the name that its server's certificate is for
   --window <n>          how many events may be under way (default 1000)
   --strict              stop at a line that is wrong, instead of skipping it
   --json                print the summary as one JSON object
@@ -61,7 +67,15 @@ export const pump: Command = {
 async function run(args: string[]): Promise<number> {
   const { positional, has, text } = parseArguments(args, {
     boolean: ["sync", "strict", "json", "quiet"],
-    string: ["timeout", "event-param", "window"],
+    string: [
+      "timeout",
+      "event-param",
+      "window",
+      "ca",
+      "cert",
+      "key",
+      "server-name",
+    ],
   });
   const [socket, extra] = positional;
   if (socket === undefined) {
@@ -78,6 +92,7 @@ async function run(args: string[]): Promise<number> {
   const eventParam = text("event-param");
   let hasWarned = false;
   const events = new EventInterface({
+    tls: toTls(text),
     syncMode: has("sync"),
     timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
     eventParam,
@@ -96,6 +111,7 @@ async function run(args: string[]): Promise<number> {
   let code = 0, shown = 0;
   let underWay = 0, lengthUnderWay = 0;
   let room = Promise.withResolvers<void>();
+  let last: Lines | undefined;
   const start = performance.now();
 
   function report(number: number, problem: string, severity: number): void {
@@ -115,9 +131,9 @@ async function run(args: string[]): Promise<number> {
     if (line?.trim() === "") return;
     let event: string, params: EventParams | undefined;
     try {
-      ({ event, params } = parseLine(line));
+      ({ event, params } = parseEventLine(line));
       // Otherwise what is wrong with params is known only after other lines.
-      if (has("strict")) prepareEvent(DIALECT, event, params ?? {}, eventParam);
+      if (has("strict")) buildMessage(DIALECT, event, params, { eventParam });
       if (!subscribed.has(event)) events.subscribe(event, socket);
       subscribed.add(event);
     } catch (error) {
@@ -126,24 +142,37 @@ async function run(args: string[]): Promise<number> {
     const { length } = line!;
     underWay++;
     lengthUnderWay += length;
-    events.raise(event, params).then(
-      ([report]) => settle(number, report),
-      (error) => badLine(number, error.message),
-    ).then(() => {
-      underWay--;
-      lengthUnderWay -= length;
-      room.resolve();
-    });
+    const reports = events.raise(event, params);
+    if (reports !== last?.reports) {
+      last = { reports, numbers: [], length: 0 };
+      settle(last);
+    }
+    last.numbers.push(number);
+    last.length += length;
   }
 
-  function settle(number: number, { delivered, error }: DeliveryReport): void {
-    counts.events++;
-    if (delivered) {
-      counts.delivered++;
-    } else {
-      counts.failed++;
-      report(number, explain(error), exitCodeOf(error));
+  /**
+   * Waits for what becomes of lines: of all at once that share their reports,
+   * as those raised in one go do. To wait for each takes 0.4 us, and 40 MiB.
+   */
+  async function settle(lines: Lines): Promise<void> {
+    const { numbers } = lines;
+    try {
+      const [{ delivered, error }] = await lines.reports;
+      counts.events += numbers.length;
+      if (delivered) {
+        counts.delivered += numbers.length;
+      } else {
+        counts.failed += numbers.length;
+        for (const n of numbers) report(n, explain(error), exitCodeOf(error));
+      }
+    } catch (error) {
+      for (const n of numbers) badLine(n, (error as Error).message);
     }
+    if (lines === last) last = undefined;
+    underWay -= numbers.length;
+    lengthUnderWay -= lines.length;
+    room.resolve();
   }
 
   const hasProgress = Deno.stderr.isTerminal() && !has("quiet");
@@ -197,66 +226,14 @@ async function run(args: string[]): Promise<number> {
   return code;
 }
 
+/** Lines whose events were raised in one go. */
+interface Lines {
+  readonly reports: Promise<readonly DeliveryReport[]>;
+  readonly numbers: number[];
+  /** How many characters they have. */
+  length: number;
+}
+
 function rate(events: number, start: number): number {
   return Math.round(events / (performance.now() - start) * 1000);
-}
-
-/** Reads a line, or throws an error that says what is wrong with it. */
-function parseLine(
-  line: string | undefined,
-): { event: string; params: EventParams | undefined } {
-  if (line === undefined) {
-    throw new UsageError(
-      `it is longer than ${MAX_LINE_LENGTH} characters`,
-    );
-  }
-  let value = parse(line);
-  if (mayHaveChanged(line, value)) value = toJson(line, "it");
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new UsageError(
-      `it is no JSON object, expected {"event":…,"params":…}`,
-    );
-  }
-  const { event, params, ...others } = value as Record<string, unknown>;
-  if (typeof event !== "string" || event === "") {
-    throw new UsageError(`it has no "event" that is a name`);
-  }
-  if (
-    params !== undefined && (typeof params !== "object" || params === null)
-  ) {
-    throw new UsageError(`its "params" are neither an object nor an array`);
-  }
-  const [other] = Object.keys(others);
-  if (other !== undefined) {
-    throw new UsageError(
-      `it has ${JSON.stringify(other)}, expected "event" and "params" only`,
-    );
-  }
-  return { event, params: params as EventParams | undefined };
-}
-
-/**
- * Whether a value may not go out as it was written. To be sure takes time: this
- * finds numbers that could lose digits, and names that could be lost or moved.
- */
-function mayHaveChanged(line: string, value: unknown): boolean {
-  return /[0-9]{16}|[0-9][eE]|"[0-9]+"\s*:/.test(line) ||
-    countNames(value) !== line.match(/"\s*:/g)?.length;
-}
-
-function countNames(value: unknown): number {
-  if (typeof value !== "object" || value === null) return 0;
-  const members = Object.values(value);
-  return members.reduce(
-    (sum: number, member) => sum + countNames(member),
-    Array.isArray(value) ? 0 : members.length,
-  );
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (error) {
-    throw new UsageError(`it is not JSON: ${(error as Error).message}`);
-  }
 }

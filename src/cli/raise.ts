@@ -11,12 +11,14 @@ import type { Command } from "./main.ts";
 import { describe, exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
 import { parseJsonParams, parseParams } from "./params.ts";
+import { toTls } from "./tls.ts";
 
 const HELP = `Raises an event: sends it to a JSON-RPC server.
 
 Usage: event-jsonrpc raise <socket> <event> [param ...] [options]
 
-  <socket>  jsonrpc:host:port[/method], or tcp:host:port[/method] for the
+  <socket>  jsonrpc:host:port[/method], over TLS jsonrpcs:host:port[/method];
+            or tcp:host:port[/method] for the
             messages of OpenSIPS 3.1 and later, which carry named params only;
             or several in one argument, 'virtual:POLICY socket socket ...',
             where POLICY is PARALLEL, FAILOVER or ROUND-ROBIN
@@ -30,6 +32,10 @@ Options:
   --timeout <ms>        how long all may take (default 1000); with several sockets,
                         at each
   --event-param <name>  send the event's name too, as a param of this name
+  --ca <file>           of a jsonrpcs: socket, an authority to trust besides
+  --cert <file>         the certificate to show to its server
+  --key <file>          the private key of that
+  --server-name <name>  the name that its server's certificate is for
   --dry-run             print the message and send nothing
   --json                print what became of it as one JSON object
   --quiet               print errors and the result only
@@ -55,7 +61,15 @@ export const raise: Command = {
 async function run(args: string[]): Promise<number> {
   const { positional, has, text } = parseArguments(args, {
     boolean: ["sync", "dry-run", "json", "quiet"],
-    string: ["timeout", "event-param", "params"],
+    string: [
+      "timeout",
+      "event-param",
+      "params",
+      "ca",
+      "cert",
+      "key",
+      "server-name",
+    ],
   });
   const [socket, event, ...words] = positional;
   if (socket === undefined) {
@@ -112,6 +126,7 @@ async function run(args: string[]): Promise<number> {
   }
 
   const events = new EventInterface({
+    tls: toTls(text),
     syncMode,
     timeoutMs,
     eventParam,

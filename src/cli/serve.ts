@@ -14,6 +14,7 @@ import { onInterrupt } from "./interrupt.ts";
 import type { Command } from "./main.ts";
 import { describe, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
+import { toTls } from "./tls.ts";
 
 const HELP =
   `Serves the Event Interface: applications raise events by HTTP, and servers
@@ -33,6 +34,10 @@ Options:
   --sync                        send requests, and have them confirmed
   --timeout <ms>                how long an event may take (default 1000)
   --event-param <name>          send the event's name too, as a param of this name
+  --ca <file>                   of a jsonrpcs: socket, an authority to trust besides
+  --cert <file>                 the certificate to show to its server
+  --key <file>                  the private key of that
+  --server-name <name>          the name that its server's certificate is for
   --json                        print what failed as JSON objects
   -h, --help                    print this
 
@@ -61,13 +66,14 @@ export const serve: Command = {
 async function run(args: string[]): Promise<number> {
   const { positional, has, text, texts } = parseArguments(args, {
     boolean: ["sync", "json"],
-    string: ["timeout", "event-param"],
+    string: ["timeout", "event-param", "ca", "cert", "key", "server-name"],
     list: ["publish", "subscribe", "allow"],
   });
   const { host, port } = parseAddress(positional, 8888);
   const allow = toPredicate(texts("allow"));
   const stdout = new Output(Deno.stdout, () => stop());
   const events = new EventInterface({
+    tls: toTls(text),
     syncMode: has("sync"),
     timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
     eventParam: text("event-param"),

@@ -106,7 +106,7 @@ export function serve(script: Script, port = 0): Server {
   const scripts: Promise<void>[] = [];
   const failures: unknown[] = [];
   let accepted = 0;
-  let isEnding = false;
+  let isListening = true, isEnding = false;
 
   async function run(conn: Deno.TcpConn, n: number): Promise<void> {
     open.add(conn);
@@ -120,10 +120,16 @@ export function serve(script: Script, port = 0): Server {
     }
   }
   const accepting = (async () => {
-    try {
-      for await (const conn of listener) scripts.push(run(conn, accepted++));
-    } catch { /* the listener is closed */ }
+    while (isListening) {
+      try {
+        scripts.push(run(await listener.accept(), accepted++));
+      } catch { /* the listener is closed, or a peer was gone already */ }
+    }
   })();
+  function stopListening(): void {
+    isListening = false;
+    closeQuietly(listener);
+  }
 
   return {
     port: listener.addr.port,
@@ -131,10 +137,10 @@ export function serve(script: Script, port = 0): Server {
     get accepted() {
       return accepted;
     },
-    stopListening: () => closeQuietly(listener),
+    stopListening,
     async [Symbol.asyncDispose]() {
       isEnding = true;
-      closeQuietly(listener);
+      stopListening();
       for (const conn of open) closeQuietly(conn);
       await accepting;
       await Promise.all(scripts);

@@ -1,0 +1,51 @@
+/** What the options of TLS say. */
+
+import type { TlsOptions } from "../../mod.ts";
+import { UsageError } from "./arguments.ts";
+
+/** What clients need of `--ca`, `--cert`, `--key` and `--server-name`. */
+export function toTls(
+  text: (name: string) => string | undefined,
+): TlsOptions | undefined {
+  const ca = text("ca");
+  const serverName = text("server-name");
+  const certified = toCertified(text);
+  if (ca === undefined && serverName === undefined && !certified) return;
+  return {
+    ...ca !== undefined && { caCerts: [readPem("ca", ca)] },
+    ...certified,
+    ...serverName !== undefined && { serverName },
+  };
+}
+
+/** The certificate and the key of `--cert` and `--key`, which go together. */
+export function toCertified(
+  text: (name: string) => string | undefined,
+): { cert: string; key: string } | undefined {
+  const cert = text("cert"), key = text("key");
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    throw new UsageError("--cert and --key go together, expected both or none");
+  }
+  return { cert: readPem("cert", cert), key: readPem("key", key) };
+}
+
+function readPem(option: string, path: string): string {
+  let pem: string;
+  try {
+    pem = Deno.readTextFileSync(path);
+  } catch (error) {
+    const help = error instanceof Deno.errors.NotCapable
+      ? `; run it with --allow-read=${path}`
+      : "";
+    throw new UsageError(
+      `cannot read --${option}: ${(error as Error).message}${help}`,
+    );
+  }
+  if (!pem.includes("-----BEGIN ")) {
+    throw new UsageError(
+      `--${option} is ${JSON.stringify(path)}, expected a file in PEM`,
+    );
+  }
+  return pem;
+}
