@@ -1,0 +1,37 @@
+// json-rpc-client: messages with nothing between them, a write for each.
+
+import type { Socket } from "node:net";
+import { SPECIFIERS } from "../peers.ts";
+import { EVENT, main } from "./client.ts";
+import { closed } from "./socket.ts";
+
+interface Client {
+  _client: Socket;
+  connect(): Promise<void>;
+  send(method: string, params: unknown, isNotification?: true): Promise<void>;
+  on(event: "error" | "close", listener: () => void): void;
+}
+const { default: JsonRpcClient } = await import(
+  SPECIFIERS["json-rpc-client"]
+) as {
+  default: new (
+    options: { host: string; port: number; reconnect: boolean },
+  ) => Client;
+};
+
+await main(async (port) => {
+  console.log = () => {}; // it prints its options, and how it ends
+  const client = new JsonRpcClient({
+    host: "127.0.0.1",
+    port,
+    reconnect: false,
+  });
+  await client.connect();
+  client._client.setNoDelay(true);
+  client.on("error", () => {}); // it would end the process
+  return {
+    notification: () => client.send(EVENT, { ip: "192.168.2.11" }, true),
+    request: () => client.send(EVENT, { ip: "192.168.2.11" }),
+    close: () => closed(client._client),
+  };
+});
