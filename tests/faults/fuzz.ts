@@ -1,0 +1,383 @@
+/**
+ * The pure functions against plain ones that do the same: those are slow, take
+ * all at once, and are written from the rules and not from the code.
+ */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { isIPv6 } from "node:net";
+import {
+  buildMessage,
+  correlate,
+  type EventParams,
+  formatSocket,
+  isSameSocket,
+  JsonStream,
+  type JsonValue,
+  ParamsError,
+  parseSocket,
+  readMessage,
+  SocketSyntaxError,
+} from "../../mod.ts";
+import { ReplyReader } from "../../src/reply_reader.ts";
+import { cutAtRandom, randomFrom } from "../helpers/random.ts";
+import {
+  badParams,
+  below,
+  harmed,
+  oneOf,
+  params,
+  type Random,
+  reply,
+  socketText,
+  someOf,
+  text,
+  texts,
+  value,
+} from "./generators.ts";
+
+/** A check of one case, drawn by chance. */
+export interface Fuzz {
+  name: string;
+  check: (random: Random) => void;
+}
+
+/** Checks so many cases. A failure names the seed of its case. */
+export function fuzz({ name, check }: Fuzz, seed: number, count: number): void {
+  for (let n = 0; n < count; n++) {
+    try {
+      check(randomFrom(seed + n));
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw new Error(`${name}, seed ${seed + n}: ${message}`, { cause });
+    }
+  }
+}
+
+export const FUZZ: Fuzz[] = [
+  { name: "sockets", check: checkSocket },
+  { name: "params", check: checkParams },
+  { name: "params that are none", check: checkBadParams },
+  { name: "replies", check: checkReply },
+  { name: "the splitter", check: checkSplitter },
+  { name: "the reader of replies", check: checkReplyReader },
+];
+
+// Sockets.
+
+/** Host, port and method, by the grammar in one expression. */
+function plainSocket(text: string): ReturnType<typeof parseSocket> | undefined {
+  const match =
+    /^(jsonrpc|tcp):(?:\[([^\]/]*)\]|([\p{L}\p{M}\p{N}._-]{1,253})):([1-9][0-9]{0,4})(?:\/(.*))?$/su
+      .exec(text);
+  if (match === null) return undefined;
+  const [, protocol, address, name, port, method] = match;
+  if (
+    address !== undefined &&
+    !(isIPv6(address) && /^[^%]*(%[\w.~-]{1,64})?$/.test(address))
+  ) return undefined;
+  if (Number(port) > 65535) return undefined;
+  return {
+    protocol: protocol as "jsonrpc" | "tcp",
+    host: address ?? name,
+    port: Number(port),
+    ...(method && { method }),
+  };
+}
+
+function checkSocket(random: Random): void {
+  const text = socketText(random);
+  const expected = plainSocket(text);
+  if (expected === undefined) {
+    const error = assertThrows(
+      () => parseSocket(text),
+      SocketSyntaxError,
+      undefined,
+      text,
+    );
+    assert(error.position >= 0 && error.position <= text.length, text);
+    return;
+  }
+  const socket = parseSocket(text);
+  assertEquals(socket, expected, text);
+  const formatted = formatSocket(socket);
+  assertEquals(parseSocket(formatted), socket, text);
+  assertEquals(formatted, text.replace(/^([^/]*)\/$/, "$1"));
+  const other = socketText(random), another = plainSocket(other);
+  if (another === undefined) return;
+  assertEquals(
+    isSameSocket(socket, another),
+    JSON.stringify(expected) === JSON.stringify(another),
+    `${text} and ${other}`,
+  );
+}
+
+// Messages.
+
+function checkParams(random: Random): void {
+  const protocol = oneOf(random, ["jsonrpc", "tcp"] as const);
+  const method = random() < 0.3 ? text(random) : undefined;
+  const event = text(random) || "E_X";
+  const id = random() < 0.5 ? 1 + below(random, 0x7fffffff) : undefined;
+  const eventParam = random() < 0.3 ? "event" : undefined;
+  const { params: given, kind, members } = params(random);
+  const build = () =>
+    buildMessage({ protocol, method }, event, given as EventParams, {
+      id,
+      eventParam,
+    });
+  if (
+    kind === "named" && eventParam !== undefined &&
+    members.some((member) => member.startsWith('"event":'))
+  ) {
+    const { path } = assertThrows(build, ParamsError);
+    return assertEquals(path, "params.event");
+  }
+
+  const name = JSON.stringify(event);
+  const isArray = kind === "unnamed" && members.length > 0;
+  if (eventParam !== undefined) {
+    members.unshift(isArray ? name : `"event":${name}`);
+  }
+  const start = id === undefined && protocol === "tcp"
+    ? "{"
+    : `{"id":${id ?? null},`;
+  const all = isArray ? `[${members}]` : `{${members}}`;
+  const isLeftOut = protocol === "tcp" &&
+    (isArray || members.length === (eventParam === undefined ? 0 : 1));
+  const expected = `${start}"jsonrpc":"2.0","method":${
+    JSON.stringify(method || event)
+  }${isLeftOut ? "" : `,"params":${all}`}}`;
+  const message = build();
+  // Half a character comes out as U+FFFD, or escaped: never as bytes of its own.
+  assertEquals(message, expected);
+
+  const read = readMessage(JSON.parse(message));
+  assert(read.kind !== "invalid");
+  assertEquals(read.kind, id === undefined ? "notification" : "request");
+  if (read.kind === "request") assertEquals(read.id, id);
+  assertEquals(read.method, method || event);
+  assertEquals(
+    JSON.stringify(read.params),
+    JSON.stringify(isLeftOut ? {} : JSON.parse(all)),
+  );
+}
+
+function checkBadParams(random: Random): void {
+  const { params, path } = badParams(random);
+  const error = assertThrows(
+    () =>
+      buildMessage({ protocol: "jsonrpc" }, "E_X", params as EventParams, {
+        eventParam: random() < 0.5 ? "event" : undefined,
+      }),
+    ParamsError,
+  );
+  assertEquals(error.path, path);
+}
+
+// Replies.
+
+/** The rules for replies, as a list. */
+function plainOutcome(reply: JsonValue, inFlight: Map<number, string>): string {
+  if (!isObject(reply) || "method" in reply) return "unmatched";
+  const { id, result, error } = reply;
+  if (isObject(error) && (id === null || !("id" in reply))) return "unreadable";
+  const request = inFlight.get(id as number);
+  if (request === undefined) return "unmatched";
+  if (isObject(error)) return `refused ${request}`;
+  if (error !== null && "error" in reply) return `broken ${request}`;
+  return "result" in reply
+    ? `confirmed ${request} ${JSON.stringify(result)}`
+    : `broken ${request}`;
+}
+
+function isObject(value: JsonValue): value is { [name: string]: JsonValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function outcomeOf(reply: JsonValue, inFlight: Map<number, string>): string {
+  const outcome = correlate(reply, inFlight);
+  switch (outcome.kind) {
+    case "unmatched":
+    case "unreadable":
+      return outcome.kind;
+    case "confirmed": {
+      const { kind, request, result } = outcome;
+      return `${kind} ${request} ${JSON.stringify(result)}`;
+    }
+    default:
+      return `${outcome.kind} ${outcome.request}`;
+  }
+}
+
+function requests(random: Random): Map<number, string> {
+  const ids = [1, 2, 1 + below(random, 0x7fffffff), 0x7fffffff];
+  return new Map(ids.map((id) => [id, `request ${id}`]));
+}
+
+function checkReply(random: Random): void {
+  const inFlight = requests(random);
+  // As it is read: by way of JSON, with `__proto__` as a name.
+  const text = JSON.stringify(reply(random, [...inFlight.keys()]));
+  assertEquals(
+    outcomeOf(JSON.parse(text), inFlight),
+    plainOutcome(JSON.parse(text), inFlight),
+    text,
+  );
+}
+
+// The splitter.
+
+/** Texts, and then the class of the error if there is one. */
+type Split = string[];
+
+/** Splits what is there as a whole, a token at a time. */
+function plainSplit(bytes: Uint8Array, max: number): Split {
+  // A character for each byte, so that expressions can be used.
+  const all = Array.from(bytes, (b) => String.fromCharCode(b)).join("");
+  const texts: Split = [];
+  const take = (pattern: RegExp, at: number) => {
+    pattern.lastIndex = at;
+    return pattern.exec(all)?.[0];
+  };
+  const STRING = /"(?:[^"\\]|\\[^])*"/y;
+  for (let at = 0;;) {
+    at += take(/[ \t\n\r]*/y, at)!.length;
+    if (at === all.length) return texts;
+    const start = at;
+    const scalar = take(/[-0-9tfn][-+.0-9Eaeflnrstu]*/y, at) ??
+      take(STRING, at);
+    if (scalar !== undefined) {
+      at += scalar.length;
+    } else if (/["[{]/.test(all[at])) {
+      for (let depth = 0; at < all.length;) {
+        const token = take(STRING, at) ?? (all[at] === '"' ? "" : all[at]);
+        if (token === "") at = Infinity;
+        else at += token.length;
+        if (token === "{" || token === "[") depth++;
+        if (depth > 1000) return [...texts, "RangeError"];
+        if ((token === "}" || token === "]") && --depth === 0) break;
+        if (at >= all.length) at = Infinity;
+      }
+      if (at === Infinity) { // it is not whole
+        const isTooLarge = all.length - start > max;
+        return [...texts, isTooLarge ? "RangeError" : "SyntaxError"];
+      }
+    } else {
+      return [...texts, "SyntaxError"];
+    }
+    if (at - start > max) return [...texts, "RangeError"];
+    try {
+      texts.push(
+        new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+          .decode(bytes.subarray(start, at)),
+      );
+    } catch {
+      return [...texts, "SyntaxError"];
+    }
+  }
+}
+
+function split(pieces: Iterable<Uint8Array>, max: number): Split {
+  const stream = new JsonStream({ maxMessageBytes: max });
+  const texts: Split = [];
+  const takeAll = () => {
+    for (let text; (text = stream.next()) !== undefined;) texts.push(text);
+  };
+  try {
+    for (const piece of pieces) {
+      stream.push(piece);
+      takeAll();
+    }
+    stream.end();
+    takeAll();
+  } catch (error) {
+    texts.push((error as Error).constructor.name);
+  }
+  return texts;
+}
+
+function* single(bytes: Uint8Array): Generator<Uint8Array> {
+  for (const byte of bytes) yield Uint8Array.of(byte);
+}
+
+function bytesOf(random: Random): Uint8Array {
+  const bytes = new TextEncoder().encode(texts(random));
+  return random() < 0.4 ? harmed(random, bytes) : bytes;
+}
+
+function checkSplitter(random: Random): void {
+  const bytes = bytesOf(random);
+  const max = random() < 0.2 ? 1 + below(random, 40) : 1024 * 1024;
+  const expected = plainSplit(bytes, max);
+  const shown = () => JSON.stringify(new TextDecoder().decode(bytes));
+  const same = (actual: Split, how: string) => {
+    if (actual.join("\n") === expected.join("\n")) return;
+    assertEquals(actual, expected, `${shown()} ${how}, at most ${max}`);
+  };
+  same(split([bytes], max), "whole");
+  same(split(single(bytes), max), "byte by byte");
+  same(split(cutAtRandom(bytes, random), max), "cut at random");
+}
+
+/** Replies of a server that answers alike most of the time. */
+function repliesOf(random: Random, ids: readonly number[]): string {
+  const result = oneOf<JsonValue>(random, [true, "ok", null, 8, text(random)]);
+  const space = oneOf(random, ["", "", " ", "\n"]);
+  return someOf(random, 12, () => {
+    if (random() < 0.2) return JSON.stringify(reply(random, ids)) + " ";
+    const id = random() < 0.8 ? oneOf(random, ids) : below(random, 1e12);
+    return oneOf(
+      random,
+      [
+        () => `{"jsonrpc":"2.0","result":${JSON.stringify(result)},"id":${id}}`,
+        () => JSON.stringify({ id, jsonrpc: "2.0", result }),
+        () => JSON.stringify({ id, result, error: null }, null, 1),
+        () => `{"result":${JSON.stringify(value(random, 1))},"id":${id}}`,
+        () => `{"result":1,"id":0${id}}`, // no JSON
+        () => `{"result":1,"id":${id}.0}`,
+        () => `{"result":1,"id":${id}e0}`,
+      ].slice(0, random() < 0.95 ? 4 : 7),
+    )() + space;
+  }).join("");
+}
+
+function checkReplyReader(random: Random): void {
+  const inFlight = requests(random);
+  let bytes = new TextEncoder().encode(
+    repliesOf(random, [...inFlight.keys()]),
+  );
+  if (random() < 0.1) bytes = Uint8Array.from(harmed(random, bytes));
+  const max = random() < 0.1 ? 20 + below(random, 100) : 1024 * 1024;
+  // The plain way: split all, parse each. What is open at the end is no error.
+  const expected: string[] = [];
+  const whole = plainSplit(bytes, max);
+  for (const text of whole) {
+    try {
+      expected.push(outcomeOf(JSON.parse(text), inFlight));
+    } catch {
+      expected.push("error");
+      break;
+    }
+  }
+  const replies = new ReplyReader({ maxMessageBytes: max });
+  const actual: string[] = [];
+  try {
+    for (const piece of cutAtRandom(bytes, random)) {
+      replies.push(piece);
+      for (let reply; (reply = replies.next(inFlight)) !== undefined;) {
+        actual.push(outcomeOf(reply, inFlight));
+      }
+    }
+    // A connection has no end in the middle: that is for the client to say.
+    if (replies.inText) actual.push("error");
+  } catch {
+    actual.push("error");
+  }
+  const isOpen = /^[-0-9tfn]/.test(whole.at(-1) ?? ""); // a scalar
+  if (isOpen && actual.at(-1) === "error") {
+    actual.pop();
+    if (expected.length > actual.length) expected.pop();
+  }
+  if (actual.join("\n") === expected.join("\n")) return;
+  assertEquals(actual, expected, new TextDecoder().decode(bytes));
+}
