@@ -10,7 +10,7 @@ import { printable } from "../src/cli/output.ts";
 import {
   denoArgs,
   exchange,
-  hasScript,
+  isInstalled,
   onTerminal,
   run,
   start,
@@ -843,7 +843,7 @@ Deno.test({
 
 Deno.test({
   name: "the command colours errors on a terminal, unless NO_COLOR is set",
-  ignore: !hasScript,
+  ignore: !await isInstalled("script"),
   async fn() {
     assertStringIncludes(
       await onTerminal(["raise"], { NO_COLOR: "" }),

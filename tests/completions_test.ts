@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../src/cli/arguments.ts";
 import { optionsOf } from "../src/cli/completions.ts";
 import { COMMANDS } from "../src/cli/main.ts";
-import { run } from "./helpers/command.ts";
+import { isInstalled, run } from "./helpers/command.ts";
 
 for (const [name, command] of Object.entries(COMMANDS)) {
   Deno.test(`optionsOf() finds in the help of ${name} what it parses`, async () => {
@@ -66,9 +66,7 @@ async function needs(
   shell: string,
   name: string,
 ): Promise<{ name: string; ignore: boolean }> {
-  const isThere = await new Deno.Command(shell, { args: ["--version"] })
-    .output().then(({ success }) => success, () => false);
-  return isThere
+  return await isInstalled(shell)
     ? { name, ignore: false }
     : { name: `${name} (skipped: there is no ${shell})`, ignore: true };
 }

@@ -8,7 +8,7 @@ import { serveEvents, ServerError } from "../mod.ts";
 import { toJson, UsageError } from "../src/cli/arguments.ts";
 import { parseEventLine } from "../src/cli/event_line.ts";
 import { MAX_LINE_LENGTH, readLines } from "../src/cli/lines.ts";
-import { hasScript, onTerminal, runWith, start } from "./helpers/command.ts";
+import { isInstalled, onTerminal, runWith, start } from "./helpers/command.ts";
 import { newSeed, randomFrom } from "./helpers/random.ts";
 import { freePort, serve } from "./helpers/tcp.ts";
 
@@ -205,7 +205,7 @@ Deno.test("pump delivers 50,000 lines within its window, to a server that is slo
 
 Deno.test({
   name: "pump shows its progress on a terminal, unless it is to be quiet",
-  ignore: !hasScript,
+  ignore: !await isInstalled("script"),
   async fn() {
     await using silent = serve(async (_, reader) => void await reader.all());
     const args = ["pump", silent.socket, "--sync", "--timeout", "1200"];

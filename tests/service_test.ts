@@ -2,6 +2,7 @@
 // tried where there is no systemd that runs, and no image to be had.
 
 import { assert, assertEquals } from "@std/assert";
+import { isInstalled } from "./helpers/command.ts";
 import { freePort, send, serve } from "./helpers/tcp.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -22,9 +23,7 @@ function unit(): string {
     .replaceAll("/opt/event-jsonrpc", project);
 }
 
-const systemd = await new Deno.Command("systemd-analyze", {
-  args: ["--version"],
-}).output().then(({ success }) => success, () => false);
+const systemd = await isInstalled("systemd-analyze");
 
 function needsSystemd(name: string) {
   return systemd

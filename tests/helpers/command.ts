@@ -163,7 +163,12 @@ export async function onTerminal(
   return new TextDecoder().decode((await process.output()).stdout);
 }
 
-/** Whether there is script(1). */
-export const hasScript: boolean = await new Deno.Command("script", {
-  args: ["--version"],
-}).output().then(({ code }) => code === 0, () => false);
+/** Whether there is such a program on this machine. */
+export async function isInstalled(program: string): Promise<boolean> {
+  try { // output() throws what is not there, instead of rejecting
+    const command = new Deno.Command(program, { args: ["--version"] });
+    return (await command.output()).success;
+  } catch {
+    return false;
+  }
+}
