@@ -187,9 +187,11 @@ export interface Head {
   readonly replaces: number;
 }
 
-/** The params of a message as JSON text in UTF-8, with the `}` that ends it. */
+/**
+ * The params of a message as JSON text in UTF-8, with the `}` that ends it.
+ * Valid until params are encoded again.
+ */
 export interface EncodedParams {
-  /** Valid until params are encoded again. */
   readonly bytes: Uint8Array;
   /** How many of the bytes it is. */
   readonly length: number;
@@ -314,10 +316,11 @@ export const MAX_ID_BYTES = ID_START.length + String(MAX_ID).length;
 export function writeId(bytes: Uint8Array, at: number, id: number): number {
   for (let i = 0; i < ID_START.length; i++) bytes[at++] = ID_START[i];
   let end = at + 1;
-  for (let rest = id; rest >= 10; rest = Math.floor(rest / 10)) end++;
+  for (let power = 10; power <= id; power *= 10) end++;
   for (let i = end - 1; i >= at; i--) {
-    bytes[i] = 0x30 + id % 10;
-    id = Math.floor(id / 10);
+    const rest = (id / 10) | 0; // Math.floor() would divide as floats
+    bytes[i] = 0x30 + id - 10 * rest;
+    id = rest;
   }
   return end;
 }
@@ -414,8 +417,18 @@ function encodeFlat(
   const kind = at === 1 ? "empty" : "named";
   bytes[at++] = CLOSE;
   bytes[at++] = CLOSE;
-  return { bytes, length: at, kind };
+  // The same object each time: to make one for each event takes 5 % of a raise.
+  flat.bytes = bytes;
+  flat.length = at;
+  flat.kind = kind;
+  return flat;
 }
+
+const flat: { -readonly [K in keyof EncodedParams]: EncodedParams[K] } = {
+  bytes: new Uint8Array(0),
+  length: 0,
+  kind: "empty",
+};
 
 /**
  * Writes a text as JSON; returns its end, or 0 if there may not be room for it
