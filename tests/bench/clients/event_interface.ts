@@ -6,7 +6,8 @@
 import { EventInterface } from "../../../mod.ts";
 import { EVENT, main } from "./client.ts";
 
-const [ports, , , subscribers = "1"] = Deno.args;
+const [ports, , , inFlight = "1"] = Deno.args;
+const subscribers = Number(inFlight);
 const destinations = ports.split(",");
 
 await main(() => {
@@ -14,7 +15,7 @@ await main(() => {
     timeoutMs: 60_000,
     maxQueueBytes: 128 * 1024 * 1024,
   });
-  for (let i = 0; i < Number(subscribers); i++) {
+  for (let i = 0; i < subscribers; i++) {
     // Each has a method of its own, or they would be the same subscription;
     // of the same length as the event's name.
     const method = `method_${String(i).padStart(7, "0")}`;
@@ -24,7 +25,7 @@ await main(() => {
   return Promise.resolve({
     notification: () => events.raise(EVENT, { ip: "192.168.2.11" }),
     async notifications({ count }) {
-      for (let left = count; left > 0; left -= Number(subscribers)) {
+      for (let left = count; left > 0; left -= subscribers) {
         events.raise(EVENT, { ip: "192.168.2.11" });
       }
       await Promise.resolve();
