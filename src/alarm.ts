@@ -5,6 +5,7 @@
  */
 
 import { Deadlines, type Waiting } from "./deadlines.ts";
+import { Timer } from "./timer.ts";
 
 /** Something that may take so long, and what is to be done then. */
 export class Wait implements Waiting {
@@ -29,7 +30,7 @@ export class Wait implements Waiting {
  */
 export class Alarm {
   readonly #waits = new Deadlines<Wait>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer(() => this.#ring());
   #isStopped = false;
 
   /** Begins a wait; `Infinity` is never over. */
@@ -51,19 +52,15 @@ export class Alarm {
   stop(): void {
     this.#isStopped = true;
     if (this.#waits.size > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.clear();
   }
 
   #arm(): void {
     const next = this.#waits.next();
-    if (this.#timer !== undefined || next === undefined) return;
-    const ms = Math.max(0, Math.ceil(next - performance.now()));
-    this.#timer = setTimeout(() => this.#ring(), ms);
+    if (next !== undefined) this.#timer.set(next);
   }
 
   #ring(): void {
-    this.#timer = undefined;
     for (const wait of this.#waits.due(performance.now())) {
       this.#waits.delete(wait);
       wait.over();

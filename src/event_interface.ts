@@ -33,6 +33,7 @@ import {
   isOverTls,
   parseSocket,
 } from "./socket.ts";
+import { Timer } from "./timer.ts";
 import {
   deliverVirtual,
   formatVirtualSocket,
@@ -121,7 +122,6 @@ export interface EventInterfaceEventMap {
 
 const DEFAULT_FAILOVER_TIMEOUT_MS = 30_000; // as of event_virtual
 const NO_CASCADE: readonly string[] = [];
-const MAX_TIMER_MS = 0x7fffffff; // setTimeout takes no more
 
 /**
  * The Event Interface of OpenSIPS: events, their subscribers, and the
@@ -164,9 +164,8 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   readonly #expiring = new Deadlines<Subscription>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** No subscription expires before. */
-  #timerDue = Infinity;
+  /** Rings when a subscription may expire; none does so before. */
+  readonly #timer = new Timer(() => this.#endExpired());
 
   /** The events of which a failure is being told, each because of the one before. */
   #cascade = NO_CASCADE;
@@ -293,7 +292,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     topic.newestFirst = undefined;
     if (expire !== undefined) {
       this.#expiring.add(subscription);
-      this.#armTimer(subscription.deadline);
+      this.#timer.set(subscription.deadline);
     }
     if (target.policy === "FAILOVER" && !syncMode && old === undefined) {
       this.#onWarning(
@@ -537,7 +536,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   /** Lets go of what a subscription uses. */
   #forget(subscription: Subscription): void {
     this.#expiring.delete(subscription);
-    if (this.#expiring.size === 0) this.#disarmTimer();
+    if (this.#expiring.size === 0) this.#timer.clear();
     const { socket } = subscription;
     const shared = this.#states.get(socket);
     if (shared !== undefined && --shared.users === 0) {
@@ -604,31 +603,16 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
 
   /** Ends the subscriptions whose time is over. */
   #expire(): void {
-    if (this.#timerDue === Infinity) return;
-    const now = performance.now();
-    if (now < this.#timerDue) return;
-    for (const subscription of this.#expiring.due(now)) this.#end(subscription);
-    this.#disarmTimer();
+    if (this.#timer.due === Infinity) return; // to look at the clock takes time
+    if (performance.now() >= this.#timer.due) this.#endExpired();
+  }
+
+  #endExpired(): void {
+    const due = this.#expiring.due(performance.now());
+    for (const subscription of due) this.#end(subscription);
+    this.#timer.clear();
     const next = this.#expiring.next();
-    if (next !== undefined) this.#armTimer(next);
-  }
-
-  /** Has the timer fire at `deadline`, unless it does so earlier anyway. */
-  #armTimer(deadline: number): void {
-    if (deadline >= this.#timerDue) return;
-    clearTimeout(this.#timer);
-    this.#timerDue = deadline;
-    const ms = Math.ceil(deadline - performance.now());
-    this.#timer = setTimeout(() => {
-      this.#timerDue = Math.min(deadline, performance.now()); // look now
-      this.#expire();
-    }, Math.min(Math.max(0, ms), MAX_TIMER_MS));
-  }
-
-  #disarmTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#timerDue = Infinity;
+    if (next !== undefined) this.#timer.set(next);
   }
 }
 

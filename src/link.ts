@@ -7,6 +7,7 @@
 import type { Delivery } from "./delivery.ts";
 import type { DeliveryError } from "./errors.ts";
 import type { ReplyReader } from "./reply_reader.ts";
+import { Timer } from "./timer.ts";
 import { type Connection, type Ends, endsOf } from "./transport.ts";
 
 /**
@@ -31,7 +32,7 @@ export class Link {
   readonly closed: Promise<void>;
   readonly #connection: Connection;
   readonly #close: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
 
   /** Without it, what the server sends is thrown away. */
   readonly replies: ReplyReader | undefined;
@@ -56,12 +57,14 @@ export class Link {
   }
 
   dropAfter(ms: number, drop: () => void): void {
-    this.#timer ??= setTimeout(drop, ms);
+    if (this.#timer !== undefined) return;
+    this.#timer = new Timer(drop);
+    this.#timer.set(performance.now() + ms);
   }
 
   /** Closes it. The pending read goes first, so that the peer sees an end. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.clear();
     this.reader.cancel().catch(() => {});
     closeQuietly(this.#connection);
     this.#close();

@@ -20,7 +20,7 @@ const LAYERS = [
     "reply_reader.ts",
   ],
   ["message.ts", "requests.ts"],
-  ["json_stream.ts", "socket.ts", "tls.ts"],
+  ["json_stream.ts", "socket.ts", "tls.ts", "timer.ts"],
   ["errors.ts"],
 ];
 const PURE = [
