@@ -37,6 +37,13 @@ export class Chunk<P extends Part> {
     this.bytes = new Uint8Array(capacity);
   }
 
+  /** Has it be empty, as after it went out; its memory stays. */
+  clear(): void {
+    this.parts = [];
+    this.#dropped = 0;
+    this.length = 0;
+  }
+
   /** Whether a message of this length can be added. */
   takes(length: number): boolean {
     return this.length + length <= CHUNK_BYTES || this.length === 0;

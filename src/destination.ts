@@ -172,6 +172,8 @@ const MIN_SLICE = 16;
 const MANY_IN_FLIGHT = 128;
 /** The first of a chunk, which then grows as needed. */
 const MIN_CHUNK_BYTES = 128;
+/** A chunk that became no larger is used again: there may be many destinations. */
+const MAX_SPARE_BYTES = 4096;
 
 const encoder = new TextEncoder();
 
@@ -204,6 +206,8 @@ export class Destination {
   #queuedBytes = 0;
   /** How large the last chunk became: so may be the next. */
   #usualChunkBytes = MIN_CHUNK_BYTES;
+  /** One that went out, for the next: lone notifications gain a third. */
+  #spare: Chunk<Delivery> | undefined;
 
   /** Requests by id, queued ones and those in flight. */
   readonly #requests = new Requests<Delivery>();
@@ -369,6 +373,11 @@ export class Destination {
   #chunkFor(length: number): Chunk<Delivery> {
     const last = this.#queue.at(-1);
     if (last?.takes(length)) return last;
+    const spare = this.#spare;
+    if (spare !== undefined) {
+      this.#spare = undefined;
+      return spare;
+    }
     if (last !== undefined) this.#usualChunkBytes = CHUNK_BYTES;
     const size = Math.max(MIN_CHUNK_BYTES, length, this.#usualChunkBytes);
     return new Chunk(size);
@@ -573,9 +582,14 @@ export class Destination {
   async #write(link: Link): Promise<void> {
     try {
       while (this.#queue.length > 0 && this.#link === link) {
-        const bytes = this.#takeChunk(link);
+        const chunk = this.#takeChunk(link);
+        const bytes = chunk.bytes.subarray(0, chunk.length);
         await link.writer.write(bytes);
         if (this.#link !== link) return; // dropped, and accounted for there
+        if (link.letsGo && chunk.bytes.length <= MAX_SPARE_BYTES) {
+          chunk.clear();
+          this.#spare = chunk;
+        }
         const { batch } = link;
         this.#stats.bytes += bytes.length;
         this.#queuedBytes -= link.batchBytes;
@@ -600,7 +614,7 @@ export class Destination {
   }
 
   /** Moves a chunk from the queue to the write under way. */
-  #takeChunk(link: Link): Uint8Array {
+  #takeChunk(link: Link): Chunk<Delivery> {
     const chunk = this.#queue.shift()!;
     this.#usualChunkBytes = Math.min(
       chunk.length + (chunk.length >> 3),
@@ -616,7 +630,7 @@ export class Destination {
       this.#queuedEvents -= delivery.count;
     }
     if (this.#joinable?.state === "writing") this.#joinable = undefined;
-    return chunk.bytes.subarray(0, chunk.length);
+    return chunk;
   }
 
   async #read(link: Link): Promise<void> {

@@ -21,6 +21,7 @@ export const LINGER_MS = 1000;
 export class Link {
   readonly reader: Ends["reader"];
   readonly writer: Ends["writer"];
+  readonly letsGo: Ends["letsGo"];
   /** The deliveries of the write under way. */
   batch: Delivery[] = [];
   batchBytes = 0;
@@ -43,7 +44,10 @@ export class Link {
       void
     >());
     this.#connection = connection;
-    ({ reader: this.reader, writer: this.writer } = endsOf(connection));
+    const ends = endsOf(connection);
+    this.reader = ends.reader;
+    this.writer = ends.writer;
+    this.letsGo = ends.letsGo;
   }
 
   /**

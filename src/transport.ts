@@ -155,6 +155,8 @@ export interface Ends {
     WritableStreamDefaultWriter<Uint8Array>,
     "write" | "close"
   >;
+  /** Whether bytes may be changed once the write of them has resolved. */
+  readonly letsGo: boolean;
 }
 
 /** Those of Deno's connections, without streams. */
@@ -171,7 +173,7 @@ export function endsOf(connection: Connection): Ends {
   const reader = connection.readable.getReader();
   const writer = connection.writable.getWriter();
   writer.closed.catch(() => {}); // each write tells
-  return { reader, writer };
+  return { reader, writer, letsGo: false }; // a stream may pass them on
 }
 
 /** A read that was begun, and where it puts what comes. */
@@ -232,6 +234,7 @@ export function connectionOf(
   directEnds.set(connection, {
     reader: { read, cancel: () => Promise.resolve() }, // close() ends a read
     writer: { write, close: () => conn.closeWrite() },
+    letsGo: true,
   });
   return connection;
 }

@@ -86,3 +86,12 @@ Deno.test(
     assertEquals(small.takes(CHUNK_BYTES), false);
   },
 );
+
+Deno.test("Chunk.clear() leaves room for other parts", pure, () => {
+  const chunk = chunkOf(1, 2, 3);
+  const [one] = chunk.parts;
+  one.outcome = "failed";
+  chunk.drop(one);
+  chunk.clear();
+  assertEquals([chunk.length, chunk.parts, chunk.compact()], [0, [], 0]);
+});

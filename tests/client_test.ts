@@ -1391,3 +1391,25 @@ Deno.test("EventClient has room again for what takes the place of aborted events
   assertEquals(client.stats.queuedBytes, 0);
   await client.close();
 });
+
+Deno.test("EventClient does not change bytes that a stream may keep", async () => {
+  const written: Uint8Array[] = [];
+  const client = new EventClient("jsonrpc:h:1", {
+    ...PATIENT,
+    connect: () =>
+      Promise.resolve({
+        readable: new ReadableStream<Uint8Array>(),
+        writable: new WritableStream<Uint8Array>({
+          write: (bytes) => void written.push(bytes),
+        }),
+        close() {},
+      }),
+  });
+  for (let n = 1; n <= 3; n++) await client.raise("E_X", { n });
+  assertEquals(
+    written.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)).params),
+    [{ n: 1 }, { n: 2 }, { n: 3 }],
+  );
+  client.close();
+  await client.flush();
+});
