@@ -213,6 +213,21 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     }
   }
 
+  /**
+   * Takes an event back: it is published no more, and its subscriptions end.
+   * What is queued is still delivered. Returns whether it was published.
+   */
+  unpublish(event: string): boolean {
+    const topic = this.#events.get(event);
+    if (topic === undefined) return false;
+    for (const subscription of this.#subscriptions(event)) {
+      this.#end(subscription);
+    }
+    this.#events.delete(event);
+    this.#lastTopic = undefined;
+    return true;
+  }
+
   /** Whether an event is published. */
   isPublished(event: string): boolean {
     return this.#events.has(event);
@@ -289,7 +304,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     );
     if (old !== undefined) this.#forget(old);
     topic.subscriptions.set(target.socket, subscription);
-    topic.newestFirst = undefined;
+    topic.newestFirst = topic.last = undefined;
     if (expire !== undefined) {
       this.#expiring.add(subscription);
       this.#timer.set(subscription.deadline);
@@ -326,7 +341,8 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
    * - {@linkcode ParamsError}: `params` cannot be carried by JSON;
    * - `TypeError`: `event` is not a non-empty string;
    * - `RangeError`: a listener that is told of the event's own failure raises
-   *   it again, which would have no end.
+   *   it again, which would have no end. After an `await` of the listener's own
+   *   that is not noticed any more: then it is up to the listener.
    */
   raise(
     event: string,
@@ -390,13 +406,16 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.flush(); // failover may still need its other sockets
+    await this.flush();
     for (const event of this.#events.keys()) {
       for (const subscription of this.#subscriptions(event)) {
         this.#end(subscription);
       }
     }
-    await Promise.all(this.#closings);
+    // What was raised meanwhile may still need the other sockets of a failover.
+    while (this.#underWay.size > 0 || this.#closings.size > 0) {
+      await Promise.all([...this.#underWay, ...this.#closings]);
+    }
   }
 
   #raise(
@@ -446,7 +465,9 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       cascade,
       (raising, report) => this.#tellFailed(event, raising, report),
     );
-    topic!.last = raising;
+    // Requests are not joined; their results may be large.
+    const mayBeJoined = deliveries.every((delivery) => delivery?.id === 0);
+    topic!.last = mayBeJoined ? raising : undefined;
     for (const [i, subscription] of subscriptions.entries()) {
       if (deliveries[i] === undefined) {
         this.#deliverVirtual(subscription, keepParams(encoded))
@@ -529,7 +550,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   #end(subscription: Subscription): void {
     const topic = this.#events.get(subscription.event)!;
     topic.subscriptions.delete(subscription.socket);
-    topic.newestFirst = undefined;
+    topic.newestFirst = topic.last = undefined;
     this.#forget(subscription);
   }
 

@@ -43,6 +43,7 @@ export class Raising implements Watcher {
   #resolve!: (reports: readonly DeliveryReport[]) => void;
   readonly #reports: DeliveryReport[];
   #left: number;
+  #lastFailed = -1;
 
   readonly recipients: readonly Recipient[];
   /** One for each recipient, of which several may be the same. */
@@ -73,9 +74,7 @@ export class Raising implements Watcher {
   /** See {@linkcode Watcher}; called for each recipient. */
   settled(delivery: Delivery): void {
     if (delivery.outcome === "delivered") return this.#finishOne();
-    const index = this.deliveries.findIndex((d, i) =>
-      d === delivery && this.#reports[i] === undefined
-    );
+    const index = this.#indexOf(delivery);
     const { socket, template } = this.recipients[index];
     const report = this.#reports[index] = {
       socket,
@@ -85,6 +84,17 @@ export class Raising implements Watcher {
     };
     // Not now: listeners run code of the caller.
     Promise.resolve().then(() => this.report(index, report));
+  }
+
+  /**
+   * The next recipient of a delivery, which tells of each of them in a row. Most
+   * deliveries fail in their order, so that there is little to look through.
+   */
+  #indexOf(delivery: Delivery): number {
+    const { deliveries } = this;
+    const next = deliveries.indexOf(delivery, this.#lastFailed + 1);
+    this.#lastFailed = next === -1 ? deliveries.indexOf(delivery) : next;
+    return this.#lastFailed;
   }
 
   /** Takes the report of a recipient. */

@@ -43,6 +43,20 @@ function plain({ ms, ...report }: DeliveryReport) {
 
 const gone = () => `jsonrpc:127.0.0.1:${freePort()}`;
 
+/** Answers each request with its method, after `ms` milliseconds. */
+function answering(ms: number): Script {
+  return async (conn, reader) => {
+    for (let text; (text = await reader.next()) !== undefined;) {
+      const { id, method } = JSON.parse(text);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      await send(conn, JSON.stringify({ id, jsonrpc: "2.0", result: method }));
+    }
+  };
+}
+
+/** Answers nothing. */
+const silent: Script = async (_, reader) => void await reader.all();
+
 // Events and subscribers.
 
 Deno.test("EventInterface lists events in the order of publication", async () => {
@@ -784,4 +798,150 @@ Deno.test("EventInterface keeps apart a destination that goes and one that comes
     assertEquals(events.stats().length, 1);
     events.unsubscribe("E_A", server.socket);
   }
+});
+
+Deno.test("EventInterface.unpublish() forgets an event and ends its subscriptions", async () => {
+  await using server = record();
+  await using events = new EventInterface(SYNC);
+  events.subscribe("E_A", server.socket);
+  events.subscribe("E_B", server.socket);
+  const raised = events.raise("E_A");
+  assertEquals(events.unpublish("E_A"), true);
+  assertEquals(events.unpublish("E_A"), false);
+  assertEquals((await raised)[0].delivered, true);
+  assertEquals(events.events(), [{ name: "E_B", id: 0 }]);
+  assertEquals(events.subscribers().map(({ event }) => event), ["E_B"]);
+  assertEquals(await events.raise("E_A"), []);
+  events.subscribe("E_A", server.socket);
+  assertEquals((await events.raise("E_A"))[0].delivered, true);
+});
+
+Deno.test("EventInterface.close() waits for a failover that goes on", async () => {
+  await using first = serve(silent);
+  await using second = serve(answering(100));
+  const events = new EventInterface({ syncMode: true, timeoutMs: 500 });
+  events.subscribe("E", `virtual:FAILOVER ${first.socket} ${second.socket}`);
+  let isReported = false;
+  const raised = events.raise("E").then((reports) => {
+    isReported = true;
+    return reports;
+  });
+  await events.close();
+  assertEquals([isReported, events.stats()], [true, []]);
+  assertEquals((await raised)[0].via, second.socket);
+});
+
+Deno.test("EventInterface keeps no results", async () => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      "--no-config",
+      "--v8-flags=--expose-gc",
+      `import { EventInterface, serveEvents } from ${
+        JSON.stringify(import.meta.resolve("../mod.ts"))
+      };
+       const server = serveEvents({ port: 0 }, () => "x".repeat(500_000));
+       const events = new EventInterface({ syncMode: true });
+       const used = () => (gc(), Deno.memoryUsage().heapUsed);
+       const before = used();
+       for (let n = 0; n < 50; n++) {
+         events.subscribe("E_" + n, server.socket);
+         await events.raise("E_" + n);
+       }
+       console.log(Math.round((used() - before) / 1e6) < 5);
+       await events.close();
+       await server.shutdown();`,
+    ],
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  assertEquals(
+    [code, decoder.decode(stdout)],
+    [0, "true\n"],
+    decoder.decode(stderr),
+  );
+});
+
+Deno.test("EventInterface.flush() waits for a failover that goes on", async () => {
+  await using first = serve(silent);
+  await using second = serve(answering(100));
+  await using events = new EventInterface({ syncMode: true, timeoutMs: 500 });
+  events.subscribe("E", `virtual:FAILOVER ${first.socket} ${second.socket}`);
+  let isReported = false;
+  events.raise("E").then(() => isReported = true);
+  await events.flush();
+  assertEquals(isReported, true);
+});
+
+Deno.test("EventInterface.close() waits for a failover that began while it closes", async () => {
+  await using slow = serve(answering(100));
+  await using first = serve(silent);
+  await using second = serve(answering(0));
+  const events = new EventInterface({ syncMode: true, timeoutMs: 500 });
+  let disconnects = 0;
+  events.addEventListener("disconnect", () => disconnects++);
+  const socket = `virtual:FAILOVER ${first.socket} ${second.socket}`;
+  events.subscribe("E", slow.socket);
+  events.subscribe("F", socket);
+  const raised = events.raise("E");
+  const closing = events.close();
+  const late = raised.then(() => events.raise("F"));
+  await closing;
+  assertEquals([events.stats(), disconnects], [[], 3]);
+  const [report] = await late;
+  assertEquals([report.socket, report.delivered], [socket, true]);
+});
+
+Deno.test("EventInterface lets a failover end whose subscriber has left", async () => {
+  await using first = serve(silent);
+  await using second = serve(answering(0));
+  await using events = new EventInterface({ syncMode: true, timeoutMs: 500 });
+  const socket = `virtual:FAILOVER ${first.socket} ${second.socket}`;
+  events.subscribe("E", socket);
+  const raised = events.raise("E");
+  events.unsubscribe("E", socket);
+  assertEquals((await raised)[0].via, second.socket);
+});
+
+Deno.test("EventInterface tells of each failure of events that were raised in one go", async () => {
+  await using events = new EventInterface(PATIENT);
+  const socket = gone();
+  const told: string[] = [];
+  events.addEventListener("failed", ({ detail: { event, report } }) => {
+    told.push(`${event} ${report.socket}`);
+  });
+  // They share a delivery, which each of the subscribers has to be told of.
+  const sockets = ["/a", "/b", "/c"].map((method) => socket + method);
+  for (const subscriber of sockets) events.subscribe("E", subscriber);
+  const raised = [1, 2, 3].map(() => events.raise("E"));
+  for (const reports of raised) {
+    assertEquals(
+      (await reports).map(({ socket, error }) => {
+        assertStringIncludes(`${error}`, `"E" to ${socket}: cannot connect`);
+        return socket;
+      }),
+      sockets.toReversed(),
+    );
+  }
+  assertEquals(
+    told.sort(),
+    sockets.flatMap((s) => [`E ${s}`, `E ${s}`, `E ${s}`]),
+  );
+});
+
+Deno.test("EventInterface reports to those who subscribe when an event is raised", async () => {
+  await using server = serve(silent);
+  await using events = new EventInterface(PATIENT);
+  const [a, b] = [`${server.socket}/a`, `${server.socket}/b`];
+  events.subscribe("E", a);
+  const raised = [events.raise("E")];
+  events.subscribe("E", b);
+  raised.push(events.raise("E"));
+  events.unsubscribe("E", a);
+  raised.push(events.raise("E"));
+  const told = await Promise.all(raised);
+  assertEquals(
+    told.map((reports) => reports.map(({ socket }) => socket)),
+    [[a], [b, a], [b]],
+  );
 });
