@@ -23,6 +23,7 @@ import {
 import {
   freePort,
   gate,
+  needsIpv6,
   type Script,
   send,
   serve,
@@ -460,18 +461,21 @@ Deno.test("EventClient.raise() rejects when the network is not permitted", {
   assert(error.cause instanceof Deno.errors.NotCapable);
 });
 
-Deno.test("EventClient.raise() reaches a server by IPv6", async () => {
-  using listener = Deno.listen({ hostname: "::1", port: 0 });
-  const accepted = listener.accept();
-  const socket = `jsonrpc:[::1]:${listener.addr.port}/m`;
-  await using client = new EventClient(socket, PATIENT);
-  assertEquals(client.socket, socket);
-  await client.raise("E_X");
-  await client.close();
-  using conn = await accepted;
-  const text = await new Response(conn.readable).text();
-  assertStringIncludes(text, `"method":"m"`);
-});
+Deno.test(
+  needsIpv6("EventClient.raise() reaches a server by IPv6"),
+  async () => {
+    using listener = Deno.listen({ hostname: "::1", port: 0 });
+    const accepted = listener.accept();
+    const socket = `jsonrpc:[::1]:${listener.addr.port}/m`;
+    await using client = new EventClient(socket, PATIENT);
+    assertEquals(client.socket, socket);
+    await client.raise("E_X");
+    await client.close();
+    using conn = await accepted;
+    const text = await new Response(conn.readable).text();
+    assertStringIncludes(text, `"method":"m"`);
+  },
+);
 
 Deno.test("EventClient connects again when the server comes back", async () => {
   const port = freePort();

@@ -5,18 +5,26 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import { EventClient } from "../mod.ts";
+import { EventClient, serveEvents } from "../mod.ts";
 import { printable } from "../src/cli/output.ts";
 import {
   denoArgs,
   exchange,
-  isInstalled,
+  needs,
   onTerminal,
   run,
   start,
   startListen,
 } from "./helpers/command.ts";
-import { freePort, gate, send, serve, TextReader } from "./helpers/tcp.ts";
+import {
+  freePort,
+  gate,
+  hasIpv6,
+  needsIpv6,
+  send,
+  serve,
+  TextReader,
+} from "./helpers/tcp.ts";
 
 const SOCKET = "jsonrpc:127.0.0.1:8080";
 
@@ -92,6 +100,9 @@ for (
 }
 
 const WRONG: [args: string[], error: string, help?: string][] = [
+  [["help", "nonsense"], 'unknown command "nonsense"'],
+  [["--help", "rasie"], 'unknown command "rasie", did you mean'],
+  [["nonsense", "--help"], 'unknown command "nonsense"'],
   [
     ["serve", "0", "--allow", "h:80/m"],
     `--allow is "h:80/m", expected <host> or <host>:<port>`,
@@ -350,6 +361,9 @@ const PARAMS: [words: string[], params: string][] = [
   [["--", "-5", "--sync"], `["-5","--sync"]`],
   [["--", "-n=1", "--help=2"], `{"-n":"1","--help":"2"}`],
   [["--event-param", "event", "ip=1"], `{"event":"E_X","ip":"1"}`],
+  [["--event-param", "-h", "ip=1"], `{"-h":"E_X","ip":"1"}`],
+  [["--event-param", "--help"], `{"--help":"E_X"}`],
+  [[":=1.50e1", ":=0e9", ":=1e21"], `[15,0,1e+21]`],
   [["--event-param=event", "1"], `["E_X","1"]`],
 ];
 
@@ -714,7 +728,9 @@ Deno.test("listen listens where it is told", async () => {
   for (
     const [address, socket] of [
       ["127.0.0.1:0", /^listening at jsonrpc:127\.0\.0\.1:\d+$/],
-      ["[::1]:0", /^listening at jsonrpc:\[::1\]:\d+$/],
+      ...hasIpv6
+        ? [["[::1]:0", /^listening at jsonrpc:\[::1\]:\d+$/] as const]
+        : [],
       ["jsonrpc:127.0.0.1:0", /^listening at jsonrpc:127\.0\.0\.1:\d+$/],
       ["localhost:0", /^listening at jsonrpc:(127\.0\.0\.1|\[::1\]):\d+$/],
     ] as const
@@ -724,14 +740,17 @@ Deno.test("listen listens where it is told", async () => {
   }
 });
 
-Deno.test("listen --json writes an IPv6 peer so that its port can be told", async () => {
-  await using listening = start(["listen", "[::1]:0", "--json"]);
-  const [, socket] = (await listening.errLine())!.split(" at ");
-  await using client = new EventClient(socket);
-  await client.raise("E_X");
-  const { peer } = JSON.parse((await listening.outLine())!);
-  assertMatch(peer, /^\[::1\]:\d+$/);
-});
+Deno.test(
+  needsIpv6("listen --json writes an IPv6 peer so that its port can be told"),
+  async () => {
+    await using listening = start(["listen", "[::1]:0", "--json"]);
+    const [, socket] = (await listening.errLine())!.split(" at ");
+    await using client = new EventClient(socket);
+    await client.raise("E_X");
+    const { peer } = JSON.parse((await listening.outLine())!);
+    assertMatch(peer, /^\[::1\]:\d+$/);
+  },
+);
 
 Deno.test("listen tells that the address is in use: exit code 1", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -842,8 +861,35 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the command colours errors on a terminal, unless NO_COLOR is set",
-  ignore: !await isInstalled("script"),
+  name: "the command exits alike though its messages cannot be written",
+  ignore: Deno.build.os !== "linux", // for /dev/full
+  async fn() {
+    await using server = serveEvents({ port: 0 }, {
+      E_X: () => true,
+    });
+    for (
+      const [args, expected] of [
+        [["raise", server.socket, "E_X", "--sync"], 0],
+        [["raise", server.socket, "E_OTHER", "--sync"], 3],
+        [["raise", server.socket], 2],
+        [["pump", server.socket], 0],
+      ] as const
+    ) {
+      const command = [Deno.execPath(), ...denoArgs([...args])].join(" ");
+      const { code } = await new Deno.Command("sh", {
+        args: ["-c", `${command} 2>/dev/full`],
+        stdin: "null",
+      }).output();
+      assertEquals(code, expected, args.join(" "));
+    }
+  },
+});
+
+Deno.test({
+  ...await needs(
+    "script",
+    "the command colours errors on a terminal, unless NO_COLOR is set",
+  ),
   async fn() {
     assertStringIncludes(
       await onTerminal(["raise"], { NO_COLOR: "" }),

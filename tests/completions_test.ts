@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../src/cli/arguments.ts";
 import { optionsOf } from "../src/cli/completions.ts";
 import { COMMANDS } from "../src/cli/main.ts";
-import { isInstalled, run } from "./helpers/command.ts";
+import { needs, run } from "./helpers/command.ts";
 
 for (const [name, command] of Object.entries(COMMANDS)) {
   Deno.test(`optionsOf() finds in the help of ${name} what it parses`, async () => {
@@ -59,16 +59,6 @@ async function inShell(
   } finally {
     await Deno.remove(SCRIPT);
   }
-}
-
-/** The name of a test and whether it is ignored: where there is no such shell. */
-async function needs(
-  shell: string,
-  name: string,
-): Promise<{ name: string; ignore: boolean }> {
-  return await isInstalled(shell)
-    ? { name, ignore: false }
-    : { name: `${name} (skipped: there is no ${shell})`, ignore: true };
 }
 
 /** What is typed, up to Tab, and what then is offered. */

@@ -7,10 +7,10 @@ import {
 import { serveEvents, ServerError } from "../mod.ts";
 import { toJson, UsageError } from "../src/cli/arguments.ts";
 import { parseEventLine } from "../src/cli/event_line.ts";
-import { MAX_LINE_LENGTH, readLines } from "../src/cli/lines.ts";
-import { isInstalled, onTerminal, runWith, start } from "./helpers/command.ts";
+import { LineError, MAX_LINE_BYTES, readLines } from "../src/cli/lines.ts";
+import { needs, onTerminal, runWith, start } from "./helpers/command.ts";
 import { newSeed, randomFrom } from "./helpers/random.ts";
-import { freePort, serve } from "./helpers/tcp.ts";
+import { freePort, send, serve } from "./helpers/tcp.ts";
 
 /** A server that keeps what it got. */
 function record(answer: () => unknown = () => true) {
@@ -135,7 +135,74 @@ Deno.test("pump prints some errors, and counts all", async () => {
   ]);
   assertEquals(code, 2);
   assertEquals(stderr.match(/^error: line/gm)?.length, 10);
+  assertEquals(stderr.match(/further errors are counted only/g)?.length, 1);
   assertStringIncludes(stderr, "1000 bad lines");
+  const ten = await runWith("nonsense\n".repeat(10), ["pump", "jsonrpc:h:1"]);
+  assertEquals(ten.stderr.match(/^error: line/gm)?.length, 10);
+  assertEquals(ten.stderr.includes("further errors"), false);
+});
+
+Deno.test("pump finds a refusal worse than a wrong line, then time-outs, then losses", async () => {
+  await using server = serve(async (conn, reader) => {
+    for (let text; (text = await reader.next()) !== undefined;) {
+      const { id, method } = JSON.parse(text);
+      if (method === "E_LOST") return;
+      if (method === "E_SILENT") continue;
+      await send(conn, `{"id":${id},"error":{"code":1,"message":"no"}}`);
+    }
+  });
+  for (
+    const [names, expected] of [
+      [["E_REFUSED"], 3],
+      [["E_REFUSED", "E_SILENT", "E_REFUSED"], 4],
+      [["E_REFUSED", "E_SILENT", "E_LOST"], 1],
+      [["E_REFUSED", "E_LOST"], 1],
+    ] as const
+  ) {
+    const input = "nonsense\n" + lines(...names.map((event) => ({ event })));
+    const args = ["pump", server.socket, "--sync", "--timeout", "300"];
+    assertEquals((await runWith(input, args)).code, expected, `${names}`);
+  }
+});
+
+Deno.test("pump waits for a server that stalls, however large its window is", async () => {
+  const COUNT = 250_000; // for so many, 64 MiB are too little
+  const stalled = Promise.withResolvers<void>();
+  await using server = serveEvents({ port: 0 }, () => stalled.promise);
+  await using pumping = start(
+    ["pump", server.socket, "--window", "1000000", "--timeout", "60000"]
+      .concat(["--sync", "--json", "--quiet"]),
+    "piped",
+  );
+  const writer = pumping.process.stdin.getWriter();
+  await writer.write(bytesOf(lines({ event: "E" }).repeat(COUNT)));
+  await writer.close();
+  stalled.resolve(); // nearly all is read, and waits
+  const { delivered, failed } = JSON.parse((await pumping.outLine())!);
+  assertEquals([delivered, failed], [COUNT, 0]);
+});
+
+Deno.test("pump raises events of more names than it keeps", async () => {
+  await using server = record();
+  const names = Array.from({ length: 1500 }, (_, n) => `E_${n}`);
+  const expected = [...names, ...names, "E_0", "E_0"];
+  const input = lines(...expected.map((event) => ({ event })));
+  const { code, stderr } = await runWith(input, ["pump", server.socket]);
+  assertEquals(code, 0, stderr);
+  assertEquals(server.events.map(([event]) => event), expected);
+});
+
+Deno.test("pump warns of params that do not go out, once, unless it is to be quiet", async () => {
+  await using server = record();
+  const socket = server.socket.replace("jsonrpc:", "tcp:");
+  const input = lines({ event: "E", params: [1] }, { event: "F", params: [2] });
+  const { code, stderr } = await runWith(input, ["pump", socket]);
+  assertEquals([code, server.events], [0, [["E", {}], ["F", {}]]]);
+  assertEquals(stderr.match(/^warning: to a "tcp:" socket/gm)?.length, 1);
+  for (const quiet of [socket, `virtual:FAILOVER ${socket} ${socket}`]) {
+    const args = ["pump", quiet, "--quiet"];
+    assertEquals((await runWith(input, args)).stderr, "");
+  }
 });
 
 Deno.test("pump delivers to a virtual socket, and warns once", async () => {
@@ -176,13 +243,13 @@ Deno.test("pump delivers what it read when it is interrupted", async () => {
 Deno.test("pump delivers 50,000 lines within its window, to a server that is slow at first", async () => {
   const count = 50_000;
   const slow = Promise.withResolvers<void>();
-  let arrived = 0, most = 0;
+  let arrived = 0, underWay = 0, most = 0;
   await using server = serveEvents({ port: 0 }, ({ params }) => {
     const [n] = params as number[];
     if (n !== arrived++) throw new Error(`${n} is out of order`);
-    most = Math.max(most, arrived);
-    if (arrived === 100) setTimeout(slow.resolve);
-    return arrived <= 100 ? slow.promise : undefined;
+    most = Math.max(most, ++underWay);
+    if (arrived === 100) setTimeout(slow.resolve, 100); // no more may come
+    return slow.promise.then(() => underWay--);
   });
   const input = Array.from(
     { length: count },
@@ -199,13 +266,15 @@ Deno.test("pump delivers 50,000 lines within its window, to a server that is slo
     "--json",
     "--quiet",
   ]);
-  assertEquals([code, arrived], [0, count]);
+  assertEquals([code, arrived, most], [0, count, 100]);
   assertEquals(JSON.parse(stdout).delivered, count);
 });
 
 Deno.test({
-  name: "pump shows its progress on a terminal, unless it is to be quiet",
-  ignore: !await isInstalled("script"),
+  ...await needs(
+    "script",
+    "pump shows its progress on a terminal, unless it is to be quiet",
+  ),
   async fn() {
     await using silent = serve(async (_, reader) => void await reader.all());
     const args = ["pump", silent.socket, "--sync", "--timeout", "1200"];
@@ -220,15 +289,19 @@ Deno.test({
 
 // Lines.
 
-async function linesOf(pieces: string[]): Promise<(string | undefined)[]> {
-  const bytes = pieces.map((piece) => new TextEncoder().encode(piece));
-  const all: (string | undefined)[] = [];
-  const stream = ReadableStream.from(bytes);
+/** The lines; of one that cannot be read, what is wrong with it. */
+async function linesOf(pieces: Iterable<Uint8Array>): Promise<string[]> {
+  const all: string[] = [];
+  const stream = ReadableStream.from(pieces);
   for await (const some of readLines(stream, new AbortController().signal)) {
-    all.push(...some);
+    for (const line of some) {
+      all.push(line instanceof LineError ? line.message : line);
+    }
   }
   return all;
 }
+
+const bytesOf = (text: string) => new TextEncoder().encode(text);
 
 Deno.test("readLines() gives the lines however the bytes are cut", {
   permissions: "none",
@@ -238,7 +311,8 @@ Deno.test("readLines() gives the lines however the bytes are cut", {
   for (let round = 0; round < 500; round++) {
     const lines = Array.from(
       { length: Math.floor(random() * 6) },
-      () => ["", "a", "é漢😀", "x\ry"][Math.floor(random() * 4)],
+      () =>
+        ["", "a", "é漢😀", "x\ry", "\ufeff\ufffd"][Math.floor(random() * 5)],
     );
     const text = lines.map((l) =>
       l + (random() < 0.3 ? "\r\n" : "\n")
@@ -249,31 +323,63 @@ Deno.test("readLines() gives the lines however the bytes are cut", {
       { length: Math.floor(random() * 4) },
       () => Math.floor(random() * (bytes.length + 1)),
     ).sort((a, b) => a - b);
-    const stream = ReadableStream.from(
+    const all = await linesOf(
       [...cuts, bytes.length].map((end, i) => bytes.slice(cuts[i - 1], end)),
     );
-    const all: (string | undefined)[] = [];
-    for await (const some of readLines(stream, new AbortController().signal)) {
-      all.push(...some);
-    }
-    assertEquals(
-      all,
-      text.endsWith("last") ? [...lines, "last"] : lines,
-      `seed ${seed}, round ${round}`,
-    );
+    const expected = text.endsWith("last") ? [...lines, "last"] : lines;
+    if (expected.length > 0) expected[0] = expected[0].replace("\ufeff", "");
+    assertEquals(all, expected, `seed ${seed}, round ${round}`);
   }
 });
 
 Deno.test("readLines() gives up a line that is too long, and only that", {
   permissions: "none",
 }, async () => {
-  const half = "x".repeat(MAX_LINE_LENGTH / 2 + 1);
-  assertEquals(await linesOf(["a\n", half, half, half, "\nb\n"]), [
+  const half = bytesOf("x".repeat(MAX_LINE_BYTES / 2 + 1));
+  const problem = `it is longer than ${MAX_LINE_BYTES} bytes`;
+  const [start, end] = [bytesOf("a\n"), bytesOf("\nb\n")];
+  assertEquals(await linesOf([start, half, half, half, end]), [
     "a",
-    undefined,
+    problem,
     "b",
   ]);
-  assertEquals(await linesOf([half, half]), [undefined]);
+  assertEquals(await linesOf([half, half]), [problem]);
+  const whole = new Uint8Array([...start, ...half, ...half, ...end]);
+  assertEquals(await linesOf([whole]), ["a", problem, "b"]);
+});
+
+Deno.test(
+  "readLines() finds the lines that are not UTF-8, however they are cut",
+  {
+    permissions: "none",
+  },
+  async () => {
+    const wrong = [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0x4a, 0xfc, 0x72]];
+    for (const bad of wrong) {
+      const line = Uint8Array.from([
+        ...bytesOf("\ufeffa é\n"),
+        ...bad,
+        ...bytesOf("\r\nb\n"),
+        ...bad,
+      ]);
+      const expected = ["a é", "it is not UTF-8", "b", "it is not UTF-8"];
+      for (let cut = 0; cut <= line.length; cut++) {
+        const pieces = [line.slice(0, cut), line.slice(cut)];
+        assertEquals(await linesOf(pieces), expected);
+      }
+      assertEquals(
+        await linesOf([...line].map((b) => Uint8Array.of(b))),
+        expected,
+      );
+    }
+  },
+);
+
+Deno.test("readLines() takes away one line end, and no more", {
+  permissions: "none",
+}, async () => {
+  const text = "a\r\r\n\r\nb\r";
+  assertEquals(await linesOf([bytesOf(text)]), ["a\r", "", "b"]);
 });
 
 Deno.test("pump --strict sends nothing after a line whose params are wrong", async () => {
@@ -297,15 +403,25 @@ Deno.test("pump changes no line in silence", async () => {
     `{"event":"E","params":[{"x":{"y":1,"y":2}}]}`,
     `{"event":"E","params":{"a":"\\":{","b":[{"c":"\\""}]}}`,
     `{"event":"E","params":{"n":1e21,"m":[1.5,"12345678901234567890"]}}`,
+    `{"event":"E","params":["J\ufffdrgen",0.0e5,1.50E+2,-0]}`,
+    `{"event":"E","params":[12345678901234567890e0]}`,
+    "",
   ].join("\n");
-  const { code, stderr } = await runWith(input, ["pump", server.socket]);
+  const latin1 = Uint8Array.of(...bytesOf(`{"event":"E","params":["J`), 0xfc);
+  const { code, stderr } = await runWith(
+    new Blob([input, latin1, `rgen"]}\n`]),
+    ["pump", server.socket],
+  );
   assertEquals(code, 2);
+  assertStringIncludes(stderr, "line 8: it holds 12345678901234567890e0,");
+  assertStringIncludes(stderr, "line 9: it is not UTF-8");
   for (const n of [1, 2, 3, 4]) {
     assertStringIncludes(stderr, `line ${n}: it has the name`);
   }
   assertEquals(server.events, [
     ["E", { a: `":{`, b: [{ c: `"` }] }],
     ["E", { n: 1e21, m: [1.5, "12345678901234567890"] }],
+    ["E", ["J\ufffdrgen", 0, 150, 0]],
   ]);
 });
 

@@ -2,7 +2,7 @@
 // tried where there is no systemd that runs, and no image to be had.
 
 import { assert, assertEquals } from "@std/assert";
-import { isInstalled } from "./helpers/command.ts";
+import { needs } from "./helpers/command.ts";
 import { freePort, send, serve } from "./helpers/tcp.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -23,14 +23,6 @@ function unit(): string {
     .replaceAll("/opt/event-jsonrpc", project);
 }
 
-const systemd = await isInstalled("systemd-analyze");
-
-function needsSystemd(name: string) {
-  return systemd
-    ? { name, ignore: false }
-    : { name: `${name} (skipped: there is no systemd-analyze)`, ignore: true };
-}
-
 /** Runs `systemd-analyze` on the unit: what it says. */
 async function analyze(args: string[], text: string): Promise<string> {
   const folder = await Deno.makeTempDir();
@@ -48,7 +40,10 @@ async function analyze(args: string[], text: string): Promise<string> {
 }
 
 Deno.test({
-  ...needsSystemd("the unit in the README passes systemd-analyze verify"),
+  ...await needs(
+    "systemd-analyze",
+    "the unit in the README passes systemd-analyze verify",
+  ),
   async fn() {
     const args = ["verify", "--man=no", "--recursive-errors=no"];
     assertEquals(await analyze(args, unit()), "exit code 0");
@@ -61,7 +56,10 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsSystemd("the unit in the README leaves little exposed"),
+  ...await needs(
+    "systemd-analyze",
+    "the unit in the README leaves little exposed",
+  ),
   async fn() {
     // From 0 to 10; that of a unit with no such settings is 9.6.
     const said = await analyze(

@@ -8,6 +8,11 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
+/** The help of a command is asked for, and nothing else. */
+export class HelpRequest extends Error {
+  override name = "HelpRequest";
+}
+
 /** The names of the options that a command knows. */
 export interface OptionNames {
   boolean: readonly string[];
@@ -30,6 +35,7 @@ export interface Arguments {
 /**
  * Parses `args`. Whatever follows `--` is positional.
  *
+ * @throws {HelpRequest} for `--help` and `-h`.
  * @throws {UsageError} for an option that is unknown, lacks the value that it
  * needs, has one that it does not take, or comes twice.
  */
@@ -76,6 +82,7 @@ function normalize(
   for (let i = 0; i < args.length; i++) {
     if (args[i] === "--") return [...normal, ...args.slice(i)];
     const [, name, given] = /^--([^=]+)(?:=(.*))?$/s.exec(args[i]) ?? [];
+    if (args[i] === "--help" || args[i] === "-h") throw new HelpRequest();
     if (name === "_") throw new UsageError("unknown option --_");
     if (given !== undefined && ["help", ...boolean].includes(name)) {
       throw new UsageError(`option --${name} takes no value`);
@@ -161,9 +168,14 @@ export function toJson(text: string, name: string): unknown {
 
 /** Whether a number is what its text says. Fractions are rounded by all. */
 function isHeld(value: number, source: string): boolean {
-  return Number.isFinite(value) &&
-    (Number.isSafeInteger(value) || !Number.isInteger(value) ||
-      /[eE]/.test(source));
+  if (!Number.isFinite(value)) return false;
+  const mayBeRounded = Number.isInteger(value) && !Number.isSafeInteger(value);
+  return !mayBeRounded || digitsOf(source) === digitsOf(String(value));
+}
+
+/** The digits of a number but for zeros around them: 1.50e9 has 15. */
+function digitsOf(number: string): string {
+  return number.replace(/[eE].*|[-.]/g, "").replace(/^0+|0+$/g, "");
 }
 
 /** The names in a value, in the order in which it would be written. */

@@ -2,22 +2,16 @@
 
 import type { EventParams } from "../../mod.ts";
 import { toJson, UsageError } from "./arguments.ts";
-import { MAX_LINE_LENGTH } from "./lines.ts";
 
 /**
- * Reads a line; `undefined` is one that is too long.
+ * Reads a line.
  *
  * @throws {UsageError} that says what is wrong with it, or that its params
  * would not go out as they stand there.
  */
 export function parseEventLine(
-  line: string | undefined,
+  line: string,
 ): { event: string; params: EventParams | undefined } {
-  if (line === undefined) {
-    throw new UsageError(
-      `it is longer than ${MAX_LINE_LENGTH} characters`,
-    );
-  }
   let value = parse(line);
   if (mayHaveChanged(line, value)) value = toJson(line, "it");
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

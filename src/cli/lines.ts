@@ -1,61 +1,117 @@
 /** Lines of a stream, as they come in. */
 
-/** The longest line that is kept, in UTF-16 code units. */
-export const MAX_LINE_LENGTH = 16 * 1024 * 1024;
+/** The longest line that is kept, in bytes. */
+export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** A line that cannot be read. */
+export class LineError extends Error {
+  override name = "LineError";
+}
+
+const TOO_LONG = new LineError(`it is longer than ${MAX_LINE_BYTES} bytes`);
+const NOT_UTF8 = new LineError("it is not UTF-8");
+const NEWLINE = 0x0a;
+// Else it would drop a U+FEFF at each place where decoding begins.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Gives the lines of each piece of the stream as soon as that comes in, without
- * their ends (`\n` or `\r\n`); a line that is too long as `undefined`. An abort
- * ends it.
+ * their ends (`\n` or `\r\n`) and without a byte order mark before the first;
+ * for a line that is too long, or is not UTF-8, an error. An abort ends it.
  */
 export async function* readLines(
   stream: ReadableStream<Uint8Array>,
   signal: AbortSignal,
-): AsyncGenerator<(string | undefined)[], void> {
+): AsyncGenerator<(string | LineError)[], void> {
   const reader = stream.getReader();
   const cancel = () => void reader.cancel().catch(() => {});
   signal.addEventListener("abort", cancel);
   if (signal.aborted) cancel();
-  const decoder = new TextDecoder();
-  let rest: string[] = []; // pieces, as to join them each time takes long
+  let rest: Uint8Array[] = []; // pieces, as to join them each time takes long
   let length = 0;
+  let isFirst = true;
 
   /** Keeps the start of a line, or more of it. */
-  function keep(piece: string): void {
+  function keep(piece: Uint8Array): void {
     length += piece.length;
-    if (length > MAX_LINE_LENGTH) rest = [];
-    else if (piece !== "") rest.push(piece);
+    if (length > MAX_LINE_BYTES) rest = [];
+    else if (piece.length > 0) rest.push(piece);
   }
 
-  /** Gives the line that ends with `piece`, nearly always all of it. */
-  function endLine(piece: string): string | undefined {
-    length += piece.length;
-    let line: string | undefined = piece;
-    if (length > MAX_LINE_LENGTH) line = undefined;
-    else if (length > piece.length) line = rest.join("") + piece;
-    if (rest.length > 0) rest = [];
+  /** Ends the line that was kept. */
+  function endLine(): string | LineError {
+    const line = length > MAX_LINE_BYTES ? TOO_LONG : toLine(join(rest));
+    rest = [];
     length = 0;
-    return line?.endsWith("\r") ? line.slice(0, -1) : line;
+    return line;
   }
 
   for (;;) {
-    const { value, done } = await reader.read();
-    const text = done
-      ? decoder.decode()
-      : decoder.decode(value, { stream: true });
-    const lines: (string | undefined)[] = [];
+    const { value = new Uint8Array(0), done } = await reader.read();
+    let lines: (string | LineError)[] = [];
+    const end = value.lastIndexOf(NEWLINE) + 1;
     let start = 0;
-    for (
-      let end = text.indexOf("\n");
-      end !== -1;
-      end = text.indexOf("\n", start)
-    ) {
-      lines.push(endLine(text.slice(start, end)));
-      start = end + 1;
+    if (end > 0 && length > 0) {
+      start = value.indexOf(NEWLINE) + 1;
+      keep(value.subarray(0, start - 1));
+      lines.push(endLine());
     }
-    keep(text.slice(start));
-    if (done && length > 0) lines.push(endLine(""));
-    if (lines.length > 0) yield lines;
+    if (end > start) {
+      lines = lines.concat(split(value.subarray(start, end - 1)));
+    }
+    keep(value.subarray(end));
+    if (done && length > 0) lines.push(endLine());
+    if (isFirst && typeof lines[0] === "string") {
+      lines[0] = lines[0].replace(/^\ufeff/, "");
+    }
+    if (lines.length > 0) {
+      isFirst = false;
+      yield lines;
+    }
     if (done) return;
   }
+}
+
+/** Whole lines. No character of UTF-8 but the newline itself has its byte. */
+function split(bytes: Uint8Array): (string | LineError)[] {
+  // At once: one by one takes three times as long.
+  const text = bytes.length > MAX_LINE_BYTES ? undefined : decode(bytes);
+  if (text !== undefined) return text.split("\n").map(withoutReturn);
+  const lines: (string | LineError)[] = [];
+  for (let start = 0; start <= bytes.length;) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline === -1 ? bytes.length : newline;
+    lines.push(toLine(bytes.subarray(start, end)));
+    start = end + 1;
+  }
+  return lines;
+}
+
+function toLine(bytes: Uint8Array): string | LineError {
+  if (bytes.length > MAX_LINE_BYTES) return TOO_LONG;
+  const text = decode(bytes);
+  return text === undefined ? NOT_UTF8 : withoutReturn(text);
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
+}
+
+function join(pieces: Uint8Array[]): Uint8Array {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const joined = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return joined;
 }

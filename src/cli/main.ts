@@ -2,7 +2,7 @@
 
 import config from "../../deno.json" with { type: "json" };
 import { ParamsError, SocketSyntaxError } from "../../mod.ts";
-import { UsageError } from "./arguments.ts";
+import { HelpRequest, UsageError } from "./arguments.ts";
 import { completionsOf } from "./completions.ts";
 import { listen } from "./listen.ts";
 import { nearest } from "./nearest.ts";
@@ -62,27 +62,15 @@ export async function main(args: readonly string[]): Promise<number> {
     ? COMMANDS[name]
     : undefined;
   try {
-    if (command !== undefined) {
-      if (isHelp(rest)) return await print(command.help);
-      return await command.run(rest);
-    }
+    if (command !== undefined) return await run(command, rest);
     if (name === "--version" || name === "-V") {
       return await print(`event-jsonrpc ${config.version}\n`);
     }
-    if (name === "help" || isHelp(args)) {
-      const [about = ""] = rest;
-      return await print(
-        Object.hasOwn(COMMANDS, about) ? COMMANDS[about].help : HELP,
-      );
-    }
-    throw new UsageError(
-      name === undefined
-        ? `no command is given, expected ${anyOf(Object.keys(COMMANDS))}`
-        : name.startsWith("-")
-        ? `unknown option ${name}`
-        : `unknown command ${JSON.stringify(name)}` +
-          nearest(name, Object.keys(COMMANDS)),
-    );
+    if (!isHelp(name) && name !== "help") throw unknown(name);
+    const [about] = rest;
+    if (about === undefined || isHelp(about)) return await print(HELP);
+    if (!Object.hasOwn(COMMANDS, about)) throw unknown(about);
+    return await print(COMMANDS[about].help);
   } catch (error) {
     const isUsage = error instanceof UsageError ||
       error instanceof SocketSyntaxError || error instanceof ParamsError;
@@ -96,11 +84,27 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Whether help is asked for, before a `--` that ends the options. */
-function isHelp(args: readonly string[]): boolean {
-  const end = args.indexOf("--");
-  const options = end === -1 ? args : args.slice(0, end);
-  return options.includes("--help") || options.includes("-h");
+async function run(command: Command, args: string[]): Promise<number> {
+  try {
+    return await command.run(args);
+  } catch (error) {
+    if (error instanceof HelpRequest) return await print(command.help);
+    throw error;
+  }
+}
+
+function isHelp(word: string | undefined): boolean {
+  return word === "--help" || word === "-h";
+}
+
+function unknown(name: string | undefined): UsageError {
+  if (name === undefined) {
+    const names = anyOf(Object.keys(COMMANDS));
+    return new UsageError(`no command is given, expected ${names}`);
+  }
+  if (name.startsWith("-")) return new UsageError(`unknown option ${name}`);
+  const found = nearest(name, Object.keys(COMMANDS));
+  return new UsageError(`unknown command ${JSON.stringify(name)}${found}`);
 }
 
 function anyOf(names: string[]): string {

@@ -95,8 +95,12 @@ export class Output {
   }
 }
 
-/** Messages for people. */
-export const stderr: Output = new Output(Deno.stderr);
+/** Messages for people. That they cannot be written changes no outcome. */
+export const stderr: Output = new class extends Output {
+  override flush(): Promise<void> {
+    return super.flush().catch(() => {});
+  }
+}(Deno.stderr);
 
 // deno-lint-ignore no-control-regex
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;

@@ -9,10 +9,11 @@ import {
 import { parseArguments, toInteger, UsageError } from "./arguments.ts";
 import { parseEventLine } from "./event_line.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { MAX_LINE_LENGTH, readLines } from "./lines.ts";
+import { LineError, MAX_LINE_BYTES, readLines } from "./lines.ts";
 import type { Command } from "./main.ts";
 import { exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
+import { toSockets, warningOf } from "./sockets.ts";
 import { toTls } from "./tls.ts";
 
 const HELP = `Raises events from standard input, one for each line.
@@ -49,6 +50,10 @@ Examples:
 
 /** How many errors are printed; the summary counts all. */
 const MAX_SHOWN = 10;
+/** What an event may take in a queue, beside its line. */
+const EVENT_BYTES = 1024;
+/** How many names of events are kept; the one that came first has to go. */
+const MAX_NAMES = 1000;
 /** How many characters of lines may be under way, beside the window. */
 const MAX_LENGTH_UNDER_WAY = 4 * 1024 * 1024;
 const PROGRESS_MS = 500;
@@ -90,21 +95,22 @@ async function run(args: string[]): Promise<number> {
   }
   const window = toInteger(text("window"), "--window", 1, 1_000_000) ?? 1000;
   const eventParam = text("event-param");
-  let hasWarned = false;
+  const sockets = toSockets(socket);
+  const warnings = new Set<string>();
+  function warn(message: string): void {
+    // It is the same for each event's name.
+    if (has("quiet") || warnings.has(message)) return;
+    warnings.add(message);
+    stderr.print(printable(`warning: ${message}`));
+  }
   const events = new EventInterface({
     tls: toTls(text),
     syncMode: has("sync"),
     timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
     eventParam,
-    maxQueueBytes: 4 * MAX_LINE_LENGTH,
-    onWarning: (message) => {
-      if (!hasWarned) stderr.print(printable(`warning: ${message}`));
-      hasWarned = true; // it is the same for each event's name
-    },
+    maxQueueBytes: 4 * MAX_LINE_BYTES + window * EVENT_BYTES,
+    onWarning: warn,
   });
-  events.subscribe("E", socket); // throws what is wrong with it
-  events.unsubscribe("E", socket);
-
   const subscribed = new Set<string>();
   const stopping = new AbortController();
   const counts = { events: 0, delivered: 0, failed: 0, badLines: 0 };
@@ -118,7 +124,18 @@ async function run(args: string[]): Promise<number> {
     if (SEVERITY.indexOf(severity) > SEVERITY.indexOf(code)) code = severity;
     shown++;
     if (shown <= MAX_SHOWN) stderr.fail(`line ${number}: ${problem}`);
-    if (shown === MAX_SHOWN) stderr.print("(further errors are counted only)");
+    else if (shown === MAX_SHOWN + 1) {
+      stderr.print("(further errors are counted only)");
+    }
+  }
+
+  function subscribe(event: string): void {
+    events.subscribe(event, socket);
+    subscribed.add(event);
+    if (subscribed.size <= MAX_NAMES) return;
+    const [first] = subscribed;
+    subscribed.delete(first);
+    events.unpublish(first);
   }
 
   function badLine(number: number, problem: string): void {
@@ -127,19 +144,21 @@ async function run(args: string[]): Promise<number> {
     if (has("strict")) stopping.abort();
   }
 
-  function take(line: string | undefined, number: number): void {
-    if (line?.trim() === "") return;
+  function take(line: string | LineError, number: number): void {
+    if (line instanceof LineError) return badLine(number, line.message);
+    if (line.trim() === "") return;
     let event: string, params: EventParams | undefined;
     try {
       ({ event, params } = parseEventLine(line));
       // Otherwise what is wrong with params is known only after other lines.
       if (has("strict")) buildMessage(DIALECT, event, params, { eventParam });
-      if (!subscribed.has(event)) events.subscribe(event, socket);
-      subscribed.add(event);
+      if (!subscribed.has(event)) subscribe(event);
+      const warning = warningOf(sockets, params);
+      if (warning !== undefined) warn(warning);
     } catch (error) {
       return badLine(number, (error as Error).message);
     }
-    const { length } = line!;
+    const { length } = line;
     underWay++;
     lengthUnderWay += length;
     const reports = events.raise(event, params);

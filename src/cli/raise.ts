@@ -1,16 +1,12 @@
 /** The command `raise`: one event to one socket. */
 
-import {
-  buildMessage,
-  EventInterface,
-  parseSocket,
-  parseVirtualSocket,
-} from "../../mod.ts";
+import { buildMessage, EventInterface } from "../../mod.ts";
 import { parseArguments, toInteger, UsageError } from "./arguments.ts";
 import type { Command } from "./main.ts";
 import { describe, exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
 import { parseJsonParams, parseParams } from "./params.ts";
+import { toSockets, warningOf } from "./sockets.ts";
 import { toTls } from "./tls.ts";
 
 const HELP = `Raises an event: sends it to a JSON-RPC server.
@@ -29,8 +25,8 @@ Options:
   --params <json>       the params as one JSON object or array
   --sync                send a request, and wait for the server to confirm it;
                         its result is printed
-  --timeout <ms>        how long all may take (default 1000); with several sockets,
-                        at each
+  --timeout <ms>        how long the event may take (default 1000); with several
+                        sockets, at each
   --event-param <name>  send the event's name too, as a param of this name
   --ca <file>           of a jsonrpcs: socket, an authority to trust besides
   --cert <file>         the certificate to show to its server
@@ -104,20 +100,16 @@ async function run(args: string[]): Promise<number> {
   const eventParam = text("event-param");
   const timeoutMs = toInteger(text("timeout"), "--timeout", 1, 0x7fffffff);
 
-  const sockets = socket.startsWith("virtual:")
-    ? parseVirtualSocket(socket).sockets
-    : [parseSocket(socket)];
+  const sockets = toSockets(socket);
   const id = syncMode ? 1 : undefined;
   const messages = sockets.map((target) =>
     buildMessage(target, event, params, { id, eventParam })
   );
-  const isDropped = Array.isArray(params) && params.length > 0 &&
-    sockets.some(({ protocol }) => protocol === "tcp");
-  if (isDropped && !has("quiet")) {
-    stderr.print(
-      'warning: to a "tcp:" socket, params without names do not go out (as in OpenSIPS 3.1 and later)',
-    );
-  }
+  const warn = (message: string) => {
+    if (!has("quiet")) stderr.print(printable(`warning: ${message}`));
+  };
+  const warning = warningOf(sockets, params);
+  if (warning !== undefined) warn(warning);
   const stdout = new Output(Deno.stdout);
   if (has("dry-run")) {
     for (const message of messages) stdout.print(message);
@@ -130,9 +122,7 @@ async function run(args: string[]): Promise<number> {
     syncMode,
     timeoutMs,
     eventParam,
-    onWarning: (message) => {
-      if (!has("quiet")) stderr.print(printable(`warning: ${message}`));
-    },
+    onWarning: warn,
   });
   events.subscribe(event, socket);
   const [report] = await events.raise(event, params);

@@ -10,9 +10,14 @@ export function toTls(
   const ca = text("ca");
   const serverName = text("server-name");
   const certified = toCertified(text);
+  if (certified && serverName !== undefined) {
+    throw new UsageError(
+      "--cert and --server-name are both given, which Deno cannot use together; the socket's host can be the name",
+    );
+  }
   if (ca === undefined && serverName === undefined && !certified) return;
   return {
-    ...ca !== undefined && { caCerts: [readPem("ca", ca)] },
+    ...ca !== undefined && { caCerts: [readPem("ca", ca, CERTIFICATE)] },
     ...certified,
     ...serverName !== undefined && { serverName },
   };
@@ -27,10 +32,24 @@ export function toCertified(
   if (cert === undefined || key === undefined) {
     throw new UsageError("--cert and --key go together, expected both or none");
   }
-  return { cert: readPem("cert", cert), key: readPem("key", key) };
+  return {
+    cert: readPem("cert", cert, CERTIFICATE),
+    key: readPem("key", key, PRIVATE_KEY),
+  };
 }
 
-function readPem(option: string, path: string): string {
+/** A line with which PEM begins, and what that is. */
+const CERTIFICATE = [/-----BEGIN CERTIFICATE-----/, "certificate"] as const;
+const PRIVATE_KEY = [
+  /-----BEGIN (?!ENCRYPTED)[A-Z ]*PRIVATE KEY-----/,
+  "private key without a password",
+] as const;
+
+function readPem(
+  option: string,
+  path: string,
+  [line, what]: typeof CERTIFICATE | typeof PRIVATE_KEY,
+): string {
   let pem: string;
   try {
     pem = Deno.readTextFileSync(path);
@@ -42,9 +61,11 @@ function readPem(option: string, path: string): string {
       `cannot read --${option}: ${(error as Error).message}${help}`,
     );
   }
-  if (!pem.includes("-----BEGIN ")) {
+  if (!line.test(pem)) {
     throw new UsageError(
-      `--${option} is ${JSON.stringify(path)}, expected a file in PEM`,
+      `--${option} is ${
+        JSON.stringify(path)
+      }, expected the file of a ${what}, in PEM`,
     );
   }
   return pem;

@@ -38,7 +38,7 @@ export async function run(
 
 /** Runs the command to its end, with `input` as its standard input. */
 export async function runWith(
-  input: string,
+  input: BlobPart,
   args: string[],
 ): Promise<Finished> {
   const process = new Deno.Command(Deno.execPath(), {
@@ -163,8 +163,18 @@ export async function onTerminal(
   return new TextDecoder().decode((await process.output()).stdout);
 }
 
+/** The name of a test, and whether it is ignored: without such a program. */
+export async function needs(
+  program: string,
+  name: string,
+): Promise<{ name: string; ignore: boolean }> {
+  return await isInstalled(program)
+    ? { name, ignore: false }
+    : { name: `${name} (skipped: there is no ${program})`, ignore: true };
+}
+
 /** Whether there is such a program on this machine. */
-export async function isInstalled(program: string): Promise<boolean> {
+async function isInstalled(program: string): Promise<boolean> {
   try { // output() throws what is not there, instead of rejecting
     const command = new Deno.Command(program, { args: ["--version"] });
     return (await command.output()).success;

@@ -168,6 +168,23 @@ export async function serveResets(): Promise<
   };
 }
 
+/** Whether this machine has IPv6, which in containers there may not be. */
+export const hasIpv6: boolean = (() => {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false; // or no permission to listen: such tests need none
+  }
+})();
+
+/** The name of a test that needs IPv6, and whether it is ignored. */
+export function needsIpv6(name: string): { name: string; ignore: boolean } {
+  return hasIpv6
+    ? { name, ignore: false }
+    : { name: `${name} (skipped: there is no IPv6)`, ignore: true };
+}
+
 /** A port on which nothing listens. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
