@@ -1,5 +1,6 @@
 // The floor: what Deno itself can do with bytes that were built beforehand.
-// Notifications in chunks of 64 KiB; requests in a bare ping-pong or pipelined,
+// Notifications in chunks of 64 KiB, or of 60 KiB, which one packet of the
+// loopback can carry; requests in a bare ping-pong or pipelined,
 // whose replies are counted by their bytes, and not read.
 
 import { main, type Session, type Task } from "./client.ts";
@@ -18,14 +19,17 @@ async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
 
 /** As many as fit a chunk, so that no message is cut. */
 const PER_CHUNK = Math.floor(CHUNK_BYTES / NOTIFICATION.length);
-const CHUNK = encoder.encode(NOTIFICATION.repeat(PER_CHUNK));
+/** As many as one packet of the loopback carries, with room to spare. */
+const PER_PACKET = Math.floor(60 * 1024 / NOTIFICATION.length);
 
 async function notifications(
   conn: Deno.Conn,
   { count }: Task,
+  perChunk: number,
 ): Promise<void> {
-  for (; count >= PER_CHUNK; count -= PER_CHUNK) await writeAll(conn, CHUNK);
-  await writeAll(conn, CHUNK.subarray(0, count * NOTIFICATION.length));
+  const chunk = encoder.encode(NOTIFICATION.repeat(perChunk));
+  for (; count >= perChunk; count -= perChunk) await writeAll(conn, chunk);
+  await writeAll(conn, chunk.subarray(0, count * NOTIFICATION.length));
 }
 
 async function pingPong(
@@ -91,7 +95,11 @@ await main(async (port, mode): Promise<Session> => {
   return {
     notification: () => writeAll(conn, encoder.encode(NOTIFICATION)),
     notifications: (task) =>
-      mode === "flood" ? flood(conn, task) : notifications(conn, task),
+      mode === "flood" ? flood(conn, task) : notifications(
+        conn,
+        task,
+        mode === "notify 60 KiB" ? PER_PACKET : PER_CHUNK,
+      ),
     requests: (task) =>
       task.inFlight === 1 ? pingPong(conn, task) : pipelined(conn, task),
     async close() {

@@ -49,6 +49,12 @@ export async function notifications(options: Options): Promise<Section> {
   const { c, go } = native;
   const rows = [
     client(FLOOR, "floor.ts", "notify", 10_000_000),
+    client(
+      "the same, chunks of 60 KiB",
+      "floor.ts",
+      "notify 60 KiB",
+      10_000_000,
+    ),
     client(OURS, "event_jsonrpc.ts", "notify", 1_000_000),
     client("plain Deno, 60 lines", "plain.ts", "notify", 1_000_000),
     client(

@@ -63,6 +63,7 @@ export async function requests(options: Options): Promise<Section> {
   rows.push(
     row(OURS, "event_jsonrpc.ts", 300_000, 16_384, floor),
     row(OURS, "event_jsonrpc.ts", 300_000, 100_000, floor),
+    row("plain Deno", "plain.ts", 300_000, 100_000, floor),
     {
       name: "the server's limit: requests written without waiting",
       floor,
