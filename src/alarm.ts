@@ -62,8 +62,7 @@ export class Alarm {
 
   #ring(): void {
     for (const wait of this.#waits.due(performance.now())) {
-      this.#waits.delete(wait);
-      wait.over();
+      if (this.#waits.delete(wait)) wait.over(); // else one before ended it
     }
     this.#arm();
   }

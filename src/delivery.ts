@@ -7,7 +7,6 @@
 import type { Chunk, Part } from "./chunk.ts";
 import type { Waiting } from "./deadlines.ts";
 import {
-  ConnectError,
   ConnectionClosedError,
   type DeliveryError,
   ProtocolError,
@@ -152,9 +151,6 @@ export class Delivery implements Waiting, Part {
 export function lostWith(loss: DeliveryError): ErrorMaker {
   if (loss instanceof ServerError) return () => loss;
   const { cause } = loss;
-  if (loss instanceof ConnectError) {
-    return (say) => new ConnectError(say(loss.message), { cause });
-  }
   const Loss = loss instanceof ProtocolError
     ? ProtocolError
     : ConnectionClosedError;

@@ -175,6 +175,15 @@ const MIN_CHUNK_BYTES = 128;
 /** A chunk that became no larger is used again: there may be many destinations. */
 const MAX_SPARE_BYTES = 4096;
 
+/**
+ * How long a connection over TLS may take to open before another is tried, in
+ * milliseconds. Until then it goes on, though all that waited may have given up:
+ * Deno cannot end a TLS handshake, and keeps its connection until the server
+ * ends it. So a server that hangs costs one at a time, and not one for each
+ * event; and one that is slow is reached in the end.
+ */
+const PATIENCE_MS = 30_000;
+
 const encoder = new TextEncoder();
 
 /** See {@linkcode EventClient}, of which this is the engine. */
@@ -217,6 +226,7 @@ export class Destination {
   readonly #aborts = new Map<AbortSignal, Abort>();
 
   #connecting: AbortController | undefined;
+  #connectingSince = 0;
   #link: Link | undefined;
   #lastId = 1 + Math.floor(Math.random() * MAX_ID);
   #closing: Promise<void> | undefined;
@@ -461,6 +471,7 @@ export class Destination {
 
   async #close(): Promise<void> {
     await this.flush();
+    this.#stopConnecting();
     const link = this.#link;
     if (link === undefined) return;
     // A write under way is one that all have given up: there is no use in it.
@@ -518,11 +529,18 @@ export class Destination {
       if (link.batch.length === 0 && link.loss === undefined) this.#write(link);
     } else if (this.#connecting === undefined) {
       this.#open();
+    } else if (
+      this.#tls !== undefined &&
+      performance.now() - this.#connectingSince > PATIENCE_MS
+    ) {
+      this.#stopConnecting();
+      this.#open();
     }
   }
 
   async #open(): Promise<void> {
     const attempt = this.#connecting = new AbortController();
+    this.#connectingSince = performance.now();
     const { host, port } = this.socket;
     let connection: Connection | undefined, link: Link;
     try {
@@ -571,11 +589,12 @@ export class Destination {
   }
 
   #lossOf(cause: unknown): DeliveryError {
-    // A server may say so only after it has opened the connection.
-    const refusal = this.#tls && explainRefusal(cause, this.#tls);
-    return refusal !== undefined
-      ? new ConnectError(`cannot connect: ${refusal}`, { cause })
-      : connectionLost(cause);
+    // A server may say only now what it thinks of the client's certificate.
+    const why = (this.#tls && explainRefusal(cause, this.#tls)) ??
+      messageOf(cause);
+    return new ConnectionClosedError(`the connection was lost: ${why}`, {
+      cause,
+    });
   }
 
   /** Writes the queue, a chunk at a time, until it is empty. */
@@ -777,7 +796,8 @@ export class Destination {
     this.#queuedBytes -= chunk.drop(delivery);
     if (chunk.length > 0) return;
     this.#queue.splice(this.#queue.indexOf(chunk), 1);
-    if (this.#queue.length === 0) this.#stopConnecting();
+    if (this.#queue.length > 0) return;
+    if (this.#tls === undefined) this.#stopConnecting();
   }
 
   #getInFlight(id: number): Delivery | undefined {
@@ -826,13 +846,6 @@ const MISSING = {
   written: "no reply",
 };
 
-function connectionLost(cause: unknown): ConnectionClosedError {
-  return new ConnectionClosedError(
-    `the connection was lost: ${messageOf(cause)}`,
-    { cause },
-  );
-}
-
 /** What a signal aborts, and how it is told. */
 interface Abort {
   readonly deliveries: Set<Delivery>;
@@ -851,7 +864,6 @@ export function checkTimeout(timeoutMs: number): void {
 /** As what the loss of a connection is counted. */
 function causeOf(loss: DeliveryError): keyof FailedCounts {
   if (loss instanceof ServerError) return "server";
-  if (loss instanceof ConnectError) return "connect";
   return loss instanceof ProtocolError ? "protocol" : "closed";
 }
 

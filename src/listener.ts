@@ -41,7 +41,10 @@ export interface ServeEventsOptions {
   /**
    * Has the server speak TLS, with this certificate. Deno's TLS demands no
    * certificate of a peer, and has no `TCP_NODELAY`: an answer may wait for up
-   * to 40 ms until the peer has acknowledged the one before. Absent: plain TCP.
+   * to 40 ms until the peer has acknowledged the one before. And it cannot end a
+   * connection in the handshake, or on which a write is under way: a peer that
+   * takes too long for these is served no more, but counts as one of
+   * `maxConnections` until it goes. Absent: plain TCP.
    */
   tls?: ListenerTlsOptions;
   /** Stops the server when aborted, as `shutdown` does. */
@@ -54,7 +57,8 @@ export interface ServeEventsOptions {
    */
   maxMessageBytes?: number;
   /**
-   * How many connections may be open. One more is told so and closed.
+   * How many connections may be open. One more is told so and closed; over TLS
+   * it has to wait until another ends.
    *
    * @default {1000}
    */
@@ -214,10 +218,17 @@ export function serveEvents(
   const sessions = new Set<Session>();
   const refused = new Set<Session>();
   const alarm = new Alarm();
+  let room = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
 
   async function accept(): Promise<void> {
     while (stopping === undefined) {
+      if (tls !== undefined && sessions.size >= maxConnections) {
+        // To refuse one would keep a connection for as long as to serve it.
+        room = Promise.withResolvers();
+        await room.promise;
+        continue;
+      }
       let conn: Deno.TcpConn | Deno.TlsConn;
       try {
         conn = await listener.accept();
@@ -234,26 +245,31 @@ export function serveEvents(
       }
       const session = new Session(
         connectionOf(conn),
+        "handshake" in conn ? conn.handshake() : undefined,
         toAddress(conn.remoteAddr),
         answer,
         new JsonStream({ maxMessageBytes }),
         reports.onInvalid,
         { alarm, idleTimeoutMs },
       );
-      if (sessions.size >= maxConnections) {
+      if (tls === undefined && sessions.size >= maxConnections) {
         session.refuse(new ServerError(-32000, "Too many connections"));
         refused.add(session);
         session.run().then(() => refused.delete(session));
         continue;
       }
       sessions.add(session);
-      session.run().then(() => sessions.delete(session));
+      session.run().then(() => {
+        sessions.delete(session);
+        room.resolve();
+      });
     }
   }
 
   async function stop(): Promise<void> {
     signal?.removeEventListener("abort", shutdown);
     listener.close();
+    room.resolve();
     const timer = setTimeout(() => {
       for (const session of sessions) session.close();
     }, SHUTDOWN_MS);
@@ -321,14 +337,20 @@ class Session {
   readonly #onInvalid: (reason: string, peer: Address) => void;
   readonly #messages: JsonStream;
   readonly #ends: Ends;
+  /** Settles when the handshake of TLS is over. */
+  readonly #handshake: Promise<unknown> | undefined;
+  #isOpen = true;
   /** Handlers that have not ended, and the length of their messages. */
   #underWay = 0;
   #underWayLength = 0;
   /** Answers that wait for the write under way. */
   #unread = "";
   #isWriting = false;
+  #writing: Promise<void> | undefined;
   #hasAnswered = false;
   #isStopping = false;
+  /** Whether the server stops, and not only this. */
+  #endsAtOnce = false;
   /** Whether the peer takes no more answers. */
   #isDeaf = false;
   #isClosed = false;
@@ -341,6 +363,7 @@ class Session {
 
   constructor(
     connection: Connection,
+    handshake: Promise<unknown> | undefined,
     peer: Address,
     answer: Answerer,
     messages: JsonStream,
@@ -354,6 +377,10 @@ class Session {
     this.#answer = answer;
     this.#messages = messages;
     this.#ends = endsOf(connection);
+    if (handshake === undefined) return;
+    this.#isOpen = false;
+    this.#handshake = handshake.then(() => this.#isOpen = true)
+      .catch(() => {}); // #serve sees it
   }
 
   /** Serves until the peer ends, or until it is stopped. Never rejects. */
@@ -363,27 +390,41 @@ class Session {
 
   /** Takes no more messages, lets what is under way end, and closes. */
   stop(): Promise<void> {
-    if (!this.#isStopping) {
-      this.#isStopping = true;
-      this.#finish();
-    }
+    this.#endsAtOnce = true;
+    if (this.#isClosed || !this.#isOpen) this.close();
+    else this.#stop();
     return this.run();
   }
 
-  /** Closes at once, whatever is under way. */
+  #stop(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#finish();
+  }
+
+  /**
+   * Closes, whatever is under way. Over TLS, a connection on which a handshake or
+   * a write is under way stays open though it is closed. So as long as the server
+   * runs, it is closed, and counts as closed, when that has ended.
+   */
   close(): void {
-    this.#isClosed = true;
+    this.#isClosed = this.#isStopping = this.#isDeaf = true;
+    this.#unread = "";
     this.#endSending();
     this.#endReading();
     this.#notify();
-    this.#connection.close();
+    if (this.#handshake === undefined || this.#endsAtOnce) {
+      return void this.#connection.close();
+    }
+    Promise.allSettled([this.#handshake, this.#writing])
+      .then(() => this.#connection.close());
   }
 
   /** Says why the peer is not served, and closes. */
   refuse(error: ServerError): void {
     this.#send(errorOf(null, error));
     this.#onInvalid(String(error.data ?? error.message), this.#peer);
-    this.stop();
+    this.#stop();
   }
 
   async #serve(): Promise<void> {
@@ -484,7 +525,7 @@ class Session {
     if (text === undefined || this.#isDeaf) return;
     this.#hasAnswered = true;
     this.#unread += text;
-    if (!this.#isWriting) this.#write();
+    if (!this.#isWriting) this.#writing = this.#write();
   }
 
   async #write(): Promise<void> {

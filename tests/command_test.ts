@@ -6,7 +6,7 @@ import {
 } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { EventClient, serveEvents } from "../mod.ts";
-import { printable } from "../src/cli/output.ts";
+import { printable, whileRead } from "../src/cli/output.ts";
 import {
   denoArgs,
   exchange,
@@ -302,6 +302,11 @@ const WRONG: [args: string[], error: string, help?: string][] = [
     "listen",
   ],
   [["listen", "host"], `the port is "host"`, "listen"],
+  [
+    ["listen", "jsonrpcs:127.0.0.1:0"],
+    "jsonrpcs:127.0.0.1:0 is over TLS, expected --cert and --key with it",
+    "listen",
+  ],
   [["listen", ":8080"], `cannot listen at ":8080"`, "listen"],
   [
     ["listen", "::1:8080"],
@@ -916,4 +921,22 @@ Deno.test("printable() escapes all that a terminal would act upon", {
   }
   assertEquals(printable("\x1b[1ma\né\x1b"), "\\u001b[1ma\\u000aé\\u001b");
   assertEquals(printable("\x1b"), printable("\x1b")); // and keeps no state
+});
+
+Deno.test("whileRead() leaves out what is not read, and tells how much", async () => {
+  const told: number[] = [], printed: number[] = [];
+  const print = whileRead((dropped) => told.push(dropped));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (let n = 0; n < 5; n++) {
+    print(() => {
+      printed.push(n);
+      return n === 1 ? promise : undefined;
+    });
+  }
+  assertEquals([printed, told], [[0, 1], []]);
+  resolve();
+  await promise;
+  assertEquals(told, [3]);
+  print(() => void printed.push(5));
+  assertEquals([printed, told], [[0, 1, 5], [3]]);
 });

@@ -23,7 +23,7 @@ export function parseAddress(
     );
   }
   const match =
-    /^(?:jsonrpc:|http:\/\/)?(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([^:]*)$/.exec(
+    /^(?:jsonrpcs?:|http:\/\/)?(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([^:]*)$/.exec(
       text,
     );
   if (match === null) {

@@ -10,7 +10,7 @@ import { formatAddress, parseAddress } from "./address.ts";
 import { parseArguments, toInteger, toJson, UsageError } from "./arguments.ts";
 import { onInterrupt } from "./interrupt.ts";
 import type { Command } from "./main.ts";
-import { Output, printable, stderr } from "./output.ts";
+import { Output, printable, stderr, whileRead } from "./output.ts";
 import { toCertified } from "./tls.ts";
 
 const HELP = `Listens to events: prints each as a line, and answers requests.
@@ -72,7 +72,15 @@ async function run(args: string[]): Promise<number> {
     return printed === undefined ? answer() : printed.then(answer);
   }
 
+  const complain = whileRead((dropped) =>
+    stderr.print(`${dropped} refusals were not printed`)
+  );
   const tls = toCertified(text);
+  if (tls === undefined && positional[0]?.startsWith("jsonrpcs:")) {
+    throw new UsageError(
+      `${positional[0]} is over TLS, expected --cert and --key with it`,
+    );
+  }
   let server: EventServer;
   try {
     server = serveEvents({
@@ -82,13 +90,17 @@ async function run(args: string[]): Promise<number> {
       signal: stopping.signal,
       onError: (error) => stderr.fail((error as Error).message),
       onInvalid: (reason, peer) =>
-        stderr.print(
-          printable(`refused from ${formatAddress(peer)}: ${reason}`),
+        complain(() =>
+          stderr.print(
+            printable(`refused from ${formatAddress(peer)}: ${reason}`),
+          )
         ),
     }, handle);
   } catch (error) {
     stderr.fail(
-      `Cannot listen at ${host}:${port}: ${(error as Error).message}`,
+      `Cannot listen at ${formatAddress({ host, port })}: ${
+        (error as Error).message
+      }`,
     );
     await stderr.flush();
     return 1;

@@ -95,6 +95,26 @@ export class Output {
   }
 }
 
+/**
+ * Prints what there may be any number of, as long as it is read; `tell` is called
+ * with how many were left out, once it is read again.
+ */
+export function whileRead(
+  tell: (dropped: number) => void,
+): (print: () => Promise<void> | undefined) => void {
+  let isBehind = false, dropped = 0;
+  return (print) => {
+    if (isBehind) return void dropped++;
+    const printed = print();
+    isBehind = printed !== undefined;
+    printed?.then(() => {
+      isBehind = false;
+      if (dropped > 0) tell(dropped);
+      dropped = 0;
+    });
+  };
+}
+
 /** Messages for people. That they cannot be written changes no outcome. */
 export const stderr: Output = new class extends Output {
   override flush(): Promise<void> {

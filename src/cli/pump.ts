@@ -104,7 +104,7 @@ async function run(args: string[]): Promise<number> {
     stderr.print(printable(`warning: ${message}`));
   }
   const events = new EventInterface({
-    tls: toTls(text),
+    tls: toTls(text, sockets),
     syncMode: has("sync"),
     timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
     eventParam,

@@ -118,7 +118,7 @@ async function run(args: string[]): Promise<number> {
   }
 
   const events = new EventInterface({
-    tls: toTls(text),
+    tls: toTls(text, sockets),
     syncMode,
     timeoutMs,
     eventParam,

@@ -13,7 +13,7 @@ import { parseArguments, toInteger, UsageError } from "./arguments.ts";
 import { onInterrupt } from "./interrupt.ts";
 import type { Command } from "./main.ts";
 import { describe, explain } from "./outcome.ts";
-import { Output, printable, stderr } from "./output.ts";
+import { Output, printable, stderr, whileRead } from "./output.ts";
 import { toTls } from "./tls.ts";
 
 const HELP =
@@ -80,18 +80,15 @@ async function run(args: string[]): Promise<number> {
     onWarning: (message) => stderr.print(printable(`warning: ${message}`)),
   });
   // A reader that is too slow for the log must not cost memory without end.
-  let isBehind = false, dropped = 0;
+  const log = whileRead((dropped) =>
+    stderr.print(`${dropped} failures were not printed`)
+  );
   events.addEventListener("failed", ({ detail: { event, report } }) => {
-    if (isBehind) return void dropped++;
-    const printed = has("json")
-      ? stdout.printJson(toLog(event, report))
-      : stdout.print(printable(toLine(event, report)));
-    isBehind = printed !== undefined;
-    printed?.then(() => {
-      isBehind = false;
-      if (dropped > 0) stderr.print(`${dropped} failures were not printed`);
-      dropped = 0;
-    });
+    log(() =>
+      has("json")
+        ? stdout.printJson(toLog(event, report))
+        : stdout.print(printable(toLine(event, report)))
+    );
   });
   for (const event of texts("publish")) events.publish(event);
   for (const subscription of texts("subscribe")) {

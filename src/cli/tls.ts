@@ -1,12 +1,27 @@
 /** What the options of TLS say. */
 
-import type { TlsOptions } from "../../mod.ts";
+import type { EventSocket, TlsOptions } from "../../mod.ts";
 import { UsageError } from "./arguments.ts";
 
-/** What clients need of `--ca`, `--cert`, `--key` and `--server-name`. */
+/**
+ * What clients need of `--ca`, `--cert`, `--key` and `--server-name`, where one
+ * of the sockets is over TLS, or all may yet come.
+ *
+ * @throws {UsageError} if they do not fit together, or no socket is over TLS.
+ */
 export function toTls(
   text: (name: string) => string | undefined,
+  sockets?: readonly EventSocket[],
 ): TlsOptions | undefined {
+  if (sockets?.every(({ protocol }) => protocol !== "jsonrpcs")) {
+    for (const name of ["ca", "cert", "key", "server-name"]) {
+      if (text(name) === undefined) continue;
+      throw new UsageError(
+        `--${name} is given, but no socket is over TLS, expected one that begins with "jsonrpcs:"`,
+      );
+    }
+    return;
+  }
   const ca = text("ca");
   const serverName = text("server-name");
   const certified = toCertified(text);

@@ -1,0 +1,48 @@
+import { assertEquals } from "@std/assert";
+import { Alarm } from "../src/alarm.ts";
+import { FakeTime } from "./helpers/fake_time.ts";
+
+const pure = { permissions: "none" } as const;
+
+Deno.test("Alarm calls what is over, once and in order", pure, async () => {
+  using time = new FakeTime();
+  const alarm = new Alarm();
+  const over: string[] = [];
+  alarm.begin(200, () => over.push("b"));
+  alarm.begin(100, () => over.push("a"));
+  alarm.begin(Infinity, () => over.push("never"));
+  alarm.end(alarm.begin(50, () => over.push("ended")));
+  await time.tick(1000);
+  assertEquals(over, ["a", "b"]);
+  alarm.stop();
+  assertEquals(time.timers, 0);
+});
+
+Deno.test(
+  "Alarm does not call a wait that another has ended",
+  pure,
+  async () => {
+    using time = new FakeTime();
+    const alarm = new Alarm();
+    const over: string[] = [];
+    alarm.begin(100, () => {
+      over.push("first");
+      alarm.end(second);
+    });
+    const second = alarm.begin(100, () => over.push("second"));
+    await time.tick(100);
+    assertEquals(over, ["first"]);
+  },
+);
+
+Deno.test("Alarm that is stopped lets what waits be over", pure, async () => {
+  using time = new FakeTime();
+  const alarm = new Alarm();
+  let over = 0;
+  const ended = alarm.begin(50, () => over++);
+  alarm.begin(100, () => over++);
+  alarm.stop();
+  alarm.end(ended);
+  await time.tick(100);
+  assertEquals([over, time.timers], [1, 0]);
+});
