@@ -85,6 +85,10 @@ export class Chunk<P extends Part> {
       part.start = this.length;
       this.length = part.end;
     }
+    // One part that waits long must not keep the memory of all.
+    if (4 * this.length < this.bytes.length) {
+      this.bytes = this.bytes.slice(0, this.length);
+    }
     return before - this.length;
   }
 }

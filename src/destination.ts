@@ -327,6 +327,7 @@ export class Destination {
    * signal.
    *
    * @throws {RangeError} if `timeoutMs` is out of range.
+   * @throws {TypeError} if `signal` is no signal.
    */
   send(
     template: Template,
@@ -352,6 +353,7 @@ export class Destination {
       return joinable;
     }
     checkTimeout(timeoutMs);
+    checkSignal(signal);
     const delivery = new Delivery(template, this.socket, timeoutMs, signal);
     this.#stats.raised++;
     if (signal?.aborted) {
@@ -368,9 +370,10 @@ export class Destination {
       delivery.fail(0, makeError);
       return delivery;
     }
-    if (signal !== undefined) this.#listenTo(delivery, signal);
     this.#begin(delivery, this.#chunkFor(length));
     this.#append(delivery, head, params, length);
+    // Last, as methods of a signal may have been replaced by ones that raise.
+    if (signal !== undefined) this.#listenTo(delivery, signal);
     return delivery;
   }
 
@@ -440,12 +443,14 @@ export class Destination {
     if (begun.length === 0) return;
     this.#begun = [];
     const now = performance.now();
+    let earliest = Infinity;
     for (const delivery of begun) {
       if (delivery.outcome !== "pending") continue; // aborted meanwhile
       delivery.deadline = now + delivery.timeoutMs;
       this.#pending.add(delivery);
-      this.#timer.set(delivery.deadline, now);
+      earliest = Math.min(earliest, delivery.deadline);
     }
+    this.#timer.set(earliest, now);
     this.#advance();
   }
 
@@ -780,10 +785,10 @@ export class Destination {
     // time, as at clearTimeout().
     delivery.outcome = outcome;
     this.#pending.delete(delivery);
-    if (delivery.signal !== undefined) this.#stopListeningTo(delivery);
     if (delivery.id !== 0) this.#requests.delete(delivery);
     if (delivery.state === "queued") this.#dequeue(delivery);
     this.#restTimer();
+    if (delivery.signal !== undefined) this.#stopListeningTo(delivery);
     return true;
   }
 
@@ -858,6 +863,15 @@ export function checkTimeout(timeoutMs: number): void {
     throw new RangeError(
       `Cannot use timeoutMs ${timeoutMs}: expected milliseconds, more than 0 and at most ${MAX_TIMEOUT_MS}`,
     );
+  }
+}
+
+/** Throws a TypeError unless `signal` is absent or can be listened to. */
+function checkSignal(signal: AbortSignal | undefined): void {
+  if (
+    signal !== undefined && typeof signal?.addEventListener !== "function"
+  ) {
+    throw new TypeError("Cannot use signal: expected an AbortSignal");
   }
 }
 

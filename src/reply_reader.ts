@@ -139,6 +139,7 @@ export class ReplyReader {
       /("id"\s*:\s*)([0-9]+)(?![0-9.eE])/g,
     );
     if (found?.[2] !== String(id) || others.length > 0) return;
+    if (text.split('"id"').length !== 2) return; // one that is 1.0, or no number
     if (text.includes("\\")) return;
     const start = found.index + found[1].length;
     const before = encoder.encode(text.slice(0, start));

@@ -4,13 +4,16 @@
  * @module
  */
 
-/** A timer can be set for no longer; it then rings early. */
-const MAX_MS = 0x7fffffff;
+/**
+ * A timer that is set for longer rings early: a signal that is of no use any more
+ * stays in memory, some 1 KiB, until its time is over.
+ */
+const MAX_MS = 10_000;
 
 /**
  * A timer that is set and cleared often: it rings at the time that it was last
  * set to, or earlier, and then has to be set again. While it is set it keeps the
- * process alive.
+ * process alive, but on Node, where only the connections do so.
  *
  * It is made of `AbortSignal.timeout`: a signal that nobody listens to neither
  * rings nor keeps anything alive, and is used again when that can be done. With

@@ -95,3 +95,13 @@ Deno.test("Chunk.clear() leaves room for other parts", pure, () => {
   chunk.clear();
   assertEquals([chunk.length, chunk.parts, chunk.compact()], [0, [], 0]);
 });
+
+Deno.test("Chunk does not keep the memory of what was dropped", pure, () => {
+  const chunk = chunkOf(...Array(100).fill(100), 3);
+  for (const part of chunk.parts.slice(0, 100)) {
+    part.outcome = "failed";
+    chunk.drop(part);
+  }
+  chunk.compact();
+  assertEquals([bytesOf(chunk), chunk.bytes.length], [[3, 3, 3], 3]);
+});

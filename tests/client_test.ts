@@ -1417,3 +1417,123 @@ Deno.test("EventClient does not change bytes that a stream may keep", async () =
   client.close();
   await client.flush();
 });
+
+Deno.test("EventClient.raise() refuses what is no signal, and counts nothing", async () => {
+  await using client = new EventClient("jsonrpc:h:1", PATIENT);
+  // deno-lint-ignore no-explicit-any
+  for (const signal of [new AbortController(), {}, null] as any[]) {
+    assertThrows(
+      () => client.raise("E", {}, { signal }),
+      TypeError,
+      "expected an AbortSignal",
+    );
+  }
+  assertEquals(client.stats.raised, 0);
+});
+
+Deno.test("EventClient sends each event though methods of a signal raise and abort", async () => {
+  const written: string[] = [];
+  const opened = gate();
+  const client = new EventClient("jsonrpc:h:1", {
+    ...PATIENT,
+    connect: async () => {
+      await opened.opened;
+      return {
+        readable: new ReadableStream<Uint8Array>(),
+        writable: new WritableStream<Uint8Array>({
+          write: (bytes) => void written.push(new TextDecoder().decode(bytes)),
+        }),
+        close() {},
+      };
+    },
+  });
+  const [a, b] = [new AbortController(), new AbortController()];
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  a.signal.addEventListener = (
+    ...args: Parameters<EventTarget["addEventListener"]>
+  ) => {
+    client.raise("E_INNER", { inner: 1 });
+    addEventListener.apply(a.signal, args);
+  };
+  a.signal.removeEventListener = (
+    ...args: Parameters<EventTarget["removeEventListener"]>
+  ) => {
+    removeEventListener.apply(a.signal, args);
+    b.abort();
+  };
+  const raised = [
+    client.raise("E_A", { a: 1 }, { signal: a.signal }),
+    client.raise("E_B", { b: 1 }, { signal: b.signal }),
+    client.raise("E_C", { big: "x".repeat(62_000) }),
+  ];
+  a.abort();
+  opened.open();
+  const settled = await Promise.allSettled(raised);
+  assertEquals(settled.map(({ status }) => status), [
+    "rejected",
+    "rejected",
+    "fulfilled",
+  ]);
+  const whole = written.join("");
+  assertStringIncludes(whole, '"E_INNER","params":{"inner":1}');
+  assertStringIncludes(whole, '"E_C","params":{"big":"xxx');
+  assertEquals(client.stats.queuedBytes, 0);
+});
+
+Deno.test("EventClient times events out though one beside them was aborted", async () => {
+  const client = new EventClient("jsonrpc:h:1", {
+    timeoutMs: 50,
+    connect: () => new Promise(() => {}),
+  });
+  const { signal, abort } = aborting();
+  const first = client.raise("E_A", {}, { signal });
+  const second = client.raise("E_B");
+  await new Promise((resolve) => setTimeout(resolve));
+  abort();
+  await assertRejects(() => first, DOMException);
+  await assertRejects(() => second, DeliveryTimeoutError);
+  await client.close();
+});
+
+Deno.test("EventClient is not confused by a write that ends late", async () => {
+  let end!: () => void, done!: () => void;
+  const writing = gate();
+  const client = new EventClient("jsonrpc:h:1", {
+    ...PATIENT,
+    connect: () =>
+      Promise.resolve({
+        readable: new ReadableStream<Uint8Array>({
+          start: (controller) => end = () => controller.close(),
+        }),
+        writable: new WritableStream<Uint8Array>({
+          write: () =>
+            new Promise<void>((resolve) => {
+              done = resolve;
+              writing.open();
+            }),
+        }),
+        close() {},
+      }),
+  });
+  const raised = client.raise("E_X");
+  await writing.opened;
+  end();
+  const error = await assertRejects(() => raised, ConnectionClosedError);
+  assertEquals(
+    error instanceof ConnectionClosedError && error.mayHaveArrived,
+    true,
+  );
+  done();
+  await new Promise((resolve) => setTimeout(resolve));
+  const { queuedBytes, written, bytes } = client.stats;
+  assertEquals({ queuedBytes, written, bytes }, {
+    queuedBytes: 0,
+    written: 0,
+    bytes: 0,
+  });
+});
+
+function aborting() {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}

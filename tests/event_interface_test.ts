@@ -389,15 +389,15 @@ Deno.test("EventInterface expires a subscription though the timer is late", {
   await events.close();
 });
 
-Deno.test("EventInterface renews before the end, and can do so for a year", {
+Deno.test("EventInterface renews before the end, and can do so for hours", {
   permissions: "none",
 }, async () => {
   using time = new FakeTime();
   const { events } = inMemory();
   events.subscribe("E_A", "jsonrpc:a:1", { expire: 10 });
   await time.tick(9999);
-  events.subscribe("E_A", "jsonrpc:a:1", { expire: 31_536_000 });
-  await time.tick(31_535_999_999);
+  events.subscribe("E_A", "jsonrpc:a:1", { expire: 7200 });
+  await time.tick(7_199_999);
   assertEquals(events.subscribers().length, 1);
   await time.tick(1);
   assertEquals(events.subscribers().length, 0);

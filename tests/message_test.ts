@@ -690,3 +690,13 @@ Deno.test("buildMessage() ignores what Object.prototype was given", () => {
     delete prototype.polluted;
   }
 });
+
+Deno.test("buildMessage() writes ids of all lengths", pure, () => {
+  for (let power = 1; power <= 1e9; power *= 10) {
+    for (const id of [power, power + 1, 2 * power - 1, 10 * power - 1]) {
+      if (id > 0x7fffffff) continue;
+      const message = buildMessage({ protocol: "jsonrpc" }, "E", {}, { id });
+      assertEquals(JSON.parse(message).id, id);
+    }
+  }
+});

@@ -192,3 +192,43 @@ function isJson(text: string): boolean {
     return false;
   }
 }
+
+Deno.test(
+  "ReplyReader learns no reply of which a part came before",
+  pure,
+  () => {
+    assertEquals(
+      readAll([
+        '{"id":1,"result":true}',
+        '{"id":2,"resu',
+        'lt":false}{"id":3,"result":true} ',
+      ].map((text) => encoder.encode(text))).map(gist),
+      [[1, true], [2, false], [3, true]].map(([id, result]) =>
+        gist({ id, result })
+      ),
+    );
+  },
+);
+
+Deno.test("ReplyReader takes no other id for that of a reply", pure, () => {
+  const texts = [
+    '{"id":5.0,"result":true,"of":{"id":5}}',
+    '{"id":5.0,"result":true,"of":{"id":6}}',
+    `{"id":1,"result":true}`,
+    `{"id":${"9".repeat(400)},"result":true}`,
+  ];
+  const pieces = texts.map((text) => encoder.encode(text));
+  assertEquals(
+    readAll(pieces).map((reply) => (reply as { id: number }).id),
+    [5, 5, 1, Infinity],
+  );
+  assertThrows(
+    () =>
+      readAll(
+        ['{"id":1,"result":true}', '{"id":,"result":true} '].map((t) =>
+          encoder.encode(t)
+        ),
+      ),
+    SyntaxError,
+  );
+});

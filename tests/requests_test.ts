@@ -59,3 +59,17 @@ Deno.test(
     assertEquals(requests.values(), [old]);
   },
 );
+
+Deno.test(
+  "Requests that were deleted are gone, though there came many",
+  pure,
+  () => {
+    const requests = new Requests<{ id: number }>();
+    const [a, b] = [{ id: 1 }, { id: 65 }]; // of the same slot at first
+    requests.add(a);
+    requests.add(b);
+    for (let id = 100; id < 140; id++) requests.add({ id });
+    requests.delete(b);
+    assertEquals([requests.get(65), requests.get(1)], [undefined, a]);
+  },
+);

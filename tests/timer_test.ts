@@ -85,7 +85,8 @@ Deno.test("Timer rings early for what is too far away", pure, async () => {
   using time = new FakeTime();
   const { timer, counts } = counted();
   timer.set(performance.now() + 2 ** 40);
-  await time.tick(2 ** 31 - 1);
+  assertEquals(timer.due, performance.now() + 10_000);
+  await time.tick(10_000);
   assertEquals([counts.rings, timer.due], [1, Infinity]);
 });
 
