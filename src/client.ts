@@ -128,7 +128,8 @@ export class EventClient extends EventTarget implements AsyncDisposable {
    * @param event The event's name, such as `E_PIKE_BLOCKED`.
    * @param params Its parameters; none by default.
    * @throws {ParamsError} at once, if `params` cannot be carried by JSON.
-   * @throws {TypeError} at once, if `event` is not a non-empty string.
+   * @throws {TypeError} at once, if `event` is not a non-empty string, or
+   * `options.signal` is no signal.
    * @throws {SocketSyntaxError} at once, if `options.socket` is not a socket.
    * @throws {RangeError} at once, if `options.socket` is of another host or
    * port, or only one of them is over TLS, or `options.timeoutMs` is out of range.

@@ -102,8 +102,9 @@ export interface EventServer extends AsyncDisposable {
   /**
    * Stops the server: nothing more is accepted or read, handlers under way may
    * end and their answers go out, for 5 seconds at most. Resolves when all
-   * connections are closed; so a handler must not wait for it. Calling it again
-   * is fine.
+   * connections are closed; so a handler must not wait for it. (Over TLS, Deno
+   * keeps one that is in the handshake until the peer goes or the process ends.)
+   * Calling it again is fine.
    */
   shutdown(): Promise<void>;
 }
