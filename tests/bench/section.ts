@@ -101,6 +101,15 @@ export const format = {
   millis: (value: number) => value.toFixed(value < 10 ? 1 : 0),
 };
 
+/** A column of figures that rows are compared by. */
+export function compared(
+  key: string,
+  title: string,
+  show = format.count,
+): Column {
+  return { key, title, format: show, hasSpread: true, hasRatio: true };
+}
+
 export const LOST: Column = {
   key: "lost",
   title: "lost",

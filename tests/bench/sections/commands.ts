@@ -2,7 +2,7 @@
 
 import { runClient, Server } from "../processes.ts";
 import {
-  format,
+  compared,
   LOST,
   type Options,
   PEAK,
@@ -27,13 +27,7 @@ export async function commands(options: Options): Promise<Section> {
   return {
     title: "Commands, and receiving",
     columns: [
-      {
-        key: "rate",
-        title: "events/s",
-        format: format.count,
-        hasSpread: true,
-        hasRatio: true,
-      },
+      compared("rate", "events/s"),
       LOST,
       PEAK,
     ],

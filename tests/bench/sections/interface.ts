@@ -3,6 +3,7 @@
 
 import { Server } from "../processes.ts";
 import {
+  compared,
   format,
   LOST,
   type Options,
@@ -53,13 +54,7 @@ export async function eventInterface(options: Options): Promise<Section> {
   return {
     title: "Through the EventInterface",
     columns: [
-      {
-        key: "rate",
-        title: "deliveries/s",
-        format: format.count,
-        hasSpread: true,
-        hasRatio: true,
-      },
+      compared("rate", "deliveries/s"),
       LOST,
       PEAK,
     ],

@@ -3,6 +3,7 @@
 
 import { Server } from "../processes.ts";
 import {
+  compared,
   format,
   LOST,
   type Options,
@@ -65,20 +66,8 @@ export async function latency(options: Options): Promise<Section> {
   return {
     title: "One request in flight",
     columns: [
-      {
-        key: "p50",
-        title: "p50 µs",
-        format: format.micros,
-        hasSpread: true,
-        hasRatio: true,
-      },
-      {
-        key: "p99",
-        title: "p99 µs",
-        format: format.micros,
-        hasSpread: true,
-        hasRatio: true,
-      },
+      compared("p50", "p50 µs", format.micros),
+      compared("p99", "p99 µs", format.micros),
       LOST,
     ],
     rows,

@@ -2,7 +2,7 @@
 
 import { Server } from "../processes.ts";
 import {
-  format,
+  compared,
   LOST,
   type Options,
   PEAK,
@@ -99,13 +99,7 @@ export async function notifications(options: Options): Promise<Section> {
   return {
     title: "Notifications",
     columns: [
-      {
-        key: "rate",
-        title: "events/s",
-        format: format.count,
-        hasSpread: true,
-        hasRatio: true,
-      },
+      compared("rate", "events/s"),
       LOST,
       PEAK,
     ],

@@ -2,6 +2,7 @@
 
 import { Server } from "../processes.ts";
 import {
+  compared,
   format,
   LOST,
   type Options,
@@ -80,13 +81,7 @@ export async function requests(options: Options): Promise<Section> {
   return {
     title: "Confirmed requests",
     columns: [
-      {
-        key: "rate",
-        title: "requests/s",
-        format: format.count,
-        hasSpread: true,
-        hasRatio: true,
-      },
+      compared("rate", "requests/s"),
       LOST,
       PEAK,
     ],

@@ -2,6 +2,7 @@
 
 import { clientArgs, output } from "../processes.ts";
 import {
+  compared,
   LOST,
   type Options,
   type Results,
@@ -31,13 +32,7 @@ export function splitter({ isQuick }: Options): Promise<Section> {
   return Promise.resolve({
     title: "The splitter",
     columns: [
-      {
-        key: "rate",
-        title: "MB/s",
-        format: (value) => value.toFixed(0),
-        hasSpread: true,
-        hasRatio: true,
-      },
+      compared("rate", "MB/s", (value) => value.toFixed(0)),
       LOST,
     ],
     rows,

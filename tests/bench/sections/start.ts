@@ -2,6 +2,7 @@
 
 import { clientArgs, output, pathOf, Server } from "../processes.ts";
 import {
+  compared,
   format,
   type Options,
   ratioTarget,
@@ -36,13 +37,11 @@ export async function start(options: Options): Promise<Section> {
   return {
     title: "Start",
     columns: [
-      {
-        key: "ms",
-        title: runs === 1 ? "ms" : `ms, shortest of ${runs}`,
-        format: format.millis,
-        hasSpread: true,
-        hasRatio: true,
-      },
+      compared(
+        "ms",
+        runs === 1 ? "ms" : `ms, shortest of ${runs}`,
+        format.millis,
+      ),
     ],
     rows: [
       wall(BARE, [
