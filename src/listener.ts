@@ -112,7 +112,7 @@ export interface EventServer extends AsyncDisposable {
 const DEFAULT_PORT = 8080; // as in the examples of OpenSIPS
 const DEFAULT_MAX_CONNECTIONS = 1000;
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
-const MAX_TIMEOUT_MS = 0x7fffffff; // setTimeout takes no more
+const MAX_TIMEOUT_MS = 0x7fffffff; // as of a client
 /**
  * How many handlers may be under way for one connection, and how many
  * characters the messages have that they handle; then it waits.
@@ -277,7 +277,6 @@ export function serveEvents(
     await Promise.all([accepting, ...Array.from(sessions, (s) => s.stop())]);
     clearTimeout(timer);
     for (const session of refused) session.close();
-    alarm.stop();
   }
 
   function shutdown(): Promise<void> {

@@ -13,9 +13,7 @@ Deno.test("Alarm calls what is over, once and in order", pure, async () => {
   alarm.begin(Infinity, () => over.push("never"));
   alarm.end(alarm.begin(50, () => over.push("ended")));
   await time.tick(1000);
-  assertEquals(over, ["a", "b"]);
-  alarm.stop();
-  assertEquals(time.timers, 0);
+  assertEquals([over, time.timers], [["a", "b"], 0]);
 });
 
 Deno.test(
@@ -35,14 +33,16 @@ Deno.test(
   },
 );
 
-Deno.test("Alarm that is stopped lets what waits be over", pure, async () => {
+Deno.test("Alarm sets no timer when nothing waits", pure, async () => {
   using time = new FakeTime();
   const alarm = new Alarm();
-  let over = 0;
-  const ended = alarm.begin(50, () => over++);
-  alarm.begin(100, () => over++);
-  alarm.stop();
-  alarm.end(ended);
-  await time.tick(100);
-  assertEquals([over, time.timers], [1, 0]);
+  const waits = [100, 200].map((ms) => alarm.begin(ms, () => {}));
+  alarm.end(waits[0]);
+  alarm.end(waits[0]);
+  assertEquals(time.timers, 1);
+  alarm.end(waits[1]);
+  assertEquals(time.timers, 0);
+  alarm.begin(Infinity, () => {});
+  assertEquals(time.timers, 0);
+  await time.tick(1000);
 });
