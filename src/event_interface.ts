@@ -220,9 +220,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   unpublish(event: string): boolean {
     const topic = this.#events.get(event);
     if (topic === undefined) return false;
-    for (const subscription of this.#subscriptions(event)) {
-      this.#end(subscription);
-    }
+    this.#endAll(event);
     this.#events.delete(event);
     this.#lastTopic = undefined;
     return true;
@@ -407,11 +405,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.flush();
-    for (const event of this.#events.keys()) {
-      for (const subscription of this.#subscriptions(event)) {
-        this.#end(subscription);
-      }
-    }
+    for (const event of this.#events.keys()) this.#endAll(event);
     // What was raised meanwhile may still need the other sockets of a failover.
     while (this.#underWay.size > 0 || this.#closings.size > 0) {
       await Promise.all([...this.#underWay, ...this.#closings]);
@@ -545,6 +539,12 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   /** The subscriptions of an event, the oldest first. */
   #subscriptions(event: string): Subscription[] {
     return [...this.#events.get(event)?.subscriptions.values() ?? []];
+  }
+
+  #endAll(event: string): void {
+    for (const subscription of this.#subscriptions(event)) {
+      this.#end(subscription);
+    }
   }
 
   #end(subscription: Subscription): void {
