@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { JsonValue } from "../src/message.ts";
 import { ReplyReader } from "../src/reply_reader.ts";
+import { isJson } from "./helpers/tcp.ts";
 import { cutAtRandom, newSeed, randomFrom } from "./helpers/random.ts";
 
 const pure = { permissions: "none" } as const;
@@ -183,15 +184,6 @@ Deno.test(
     assertThrows(() => reader.next(ALL), RangeError, "larger than 40 bytes");
   },
 );
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 Deno.test(
   "ReplyReader learns no reply of which a part came before",

@@ -414,13 +414,19 @@ Deno.test("EventClient cannot tell what became of an event when an open TLS conn
 });
 
 Deno.test("serveEvents() with TLS has no more connections than it may, and ends all that it has", async () => {
-  const server = serveTls(local, { maxConnections: 2, idleTimeoutMs: 1000 });
+  const told = gate();
+  let late = 0;
+  const server = serveTls(local, {
+    maxConnections: 2,
+    idleTimeoutMs: 1000,
+    onInvalid: () => ++late === 2 && told.open(),
+  });
   const { port } = server.address;
   const silent = [];
   for (let n = 0; n < 2; n++) {
     silent.push(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
-  await new Promise((resolve) => setTimeout(resolve, 1200)); // their time is over
+  await told.opened; // their time is over
   const client = clientOf(server.socket, trust);
   await assertRejects(
     () => client.raise("E", {}, { timeoutMs: 200 }),

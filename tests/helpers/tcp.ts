@@ -62,7 +62,8 @@ export class TextReader {
   }
 }
 
-function isJson(text: string): boolean {
+/** Whether a text is one JSON text. */
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;
