@@ -3,9 +3,8 @@
  * straight over TCP, with no HTTP and nothing between two messages.
  *
  * {@linkcode EventClient} raises events to one destination,
- * {@linkcode EventInterface} to whoever subscribed, and
- * {@linkcode manageOverHttp} lets servers do so while it runs.
- * {@linkcode serveEvents} is the receiving end. Beneath them, and free of I/O:
+ * {@linkcode EventInterface} to all subscribers of an event.
+ * {@linkcode serveEvents} is the receiving end. Pure functions stand below them:
  * {@linkcode parseSocket}, {@linkcode buildMessage}, {@linkcode JsonStream} and
  * {@linkcode correlate}.
  *
@@ -38,44 +37,42 @@ export {
   type PublishedEvent,
   type SubscribeOptions,
   type Subscriber,
-} from "./src/event_interface.ts";
-export type { DeliveryReport } from "./src/raising.ts";
-export {
-  manage,
-  type ManagementOptions,
-  manageOverHttp,
-  type ManageOverHttpOptions,
-} from "./src/management.ts";
+} from "./src/events/event_interface.ts";
+export type { DeliveryReport } from "./src/events/broadcast.ts";
 export {
   formatVirtualSocket,
   parseVirtualSocket,
   type Policy,
   type VirtualSocket,
-} from "./src/virtual.ts";
+} from "./src/protocol/virtual_socket.ts";
 export {
   EventClient,
   type EventClientEventMap,
   type RaiseOptions,
-} from "./src/client.ts";
+} from "./src/client/event_client.ts";
 export type {
   EventClientOptions,
   EventClientStats,
   FailedCounts,
-} from "./src/destination.ts";
+} from "./src/client/destination.ts";
 export {
   type EventServer,
   serveEvents,
   type ServeEventsOptions,
-} from "./src/listener.ts";
-export type { Address, EventHandler, ReceivedEvent } from "./src/answer.ts";
+} from "./src/server/serve_events.ts";
+export type {
+  Address,
+  EventHandler,
+  ReceivedEvent,
+} from "./src/server/dispatcher.ts";
 export {
   type Connect,
   connectDeno,
   type Connection,
   type ConnectOptions,
-} from "./src/transport.ts";
-export type { ListenerTlsOptions, TlsOptions } from "./src/tls.ts";
-export { correlate, type Outcome } from "./src/correlation.ts";
+} from "./src/transport/deno.ts";
+export type { ListenerTlsOptions, TlsOptions } from "./src/transport/tls.ts";
+export { correlate, type Outcome } from "./src/protocol/correlation.ts";
 export {
   buildMessage,
   type BuildMessageOptions,
@@ -86,14 +83,17 @@ export {
   NamedParams,
   readMessage,
   type RequestId,
-} from "./src/message.ts";
-export { JsonStream, type JsonStreamOptions } from "./src/json_stream.ts";
+} from "./src/protocol/message.ts";
+export {
+  JsonStream,
+  type JsonStreamOptions,
+} from "./src/protocol/json_stream.ts";
 export {
   type EventSocket,
   formatSocket,
   isSameSocket,
   parseSocket,
-} from "./src/socket.ts";
+} from "./src/protocol/socket.ts";
 export {
   ConnectError,
   ConnectionClosedError,
@@ -105,4 +105,4 @@ export {
   QueueFullError,
   ServerError,
   SocketSyntaxError,
-} from "./src/errors.ts";
+} from "./src/protocol/errors.ts";

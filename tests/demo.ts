@@ -78,7 +78,7 @@ function tapped(onBytes: (arrow: string, text: string) => void): Connect {
 
 let received = 0;
 let arrived = Promise.withResolvers<void>();
-await using server = serveEvents({ host: "127.0.0.1", port: 0 }, () => {
+await using server = serveEvents({ hostname: "127.0.0.1", port: 0 }, () => {
   received++;
   arrived.resolve();
   return 8; // what OpenSIPS's own example is answered with
@@ -115,8 +115,8 @@ ${lines.join("\n")}
 
 // Failover: the Event Interface, two servers, and one of them ends.
 
-const second = serveEvents({ host: "127.0.0.1", port: 0 }, () => "second");
-const first = serveEvents({ host: "127.0.0.1", port: 0 }, () => "first");
+const second = serveEvents({ hostname: "127.0.0.1", port: 0 }, () => "second");
+const first = serveEvents({ hostname: "127.0.0.1", port: 0 }, () => "first");
 const socket = `virtual:FAILOVER ${first.socket} ${second.socket}`;
 await using events = new EventInterface({ syncMode: true });
 events.subscribe("E_PIKE_BLOCKED", socket);

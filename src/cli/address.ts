@@ -35,12 +35,12 @@ export function parseAddress(
   }
   const [, ipv6, name, port] = match;
   return {
-    host: ipv6 ?? name ?? "127.0.0.1",
+    hostname: ipv6 ?? name ?? "127.0.0.1",
     port: toInteger(port, "the port", 0, 65535)!,
   };
 }
 
 /** `host:port`, with an IPv6 host in brackets. */
-export function formatAddress({ host, port }: Address): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+export function formatAddress({ hostname, port }: Address): string {
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }

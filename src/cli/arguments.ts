@@ -1,7 +1,7 @@
 /** Options and positional arguments of a command, checked. */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { nearest } from "./nearest.ts";
+import { nearest } from "./did_you_mean.ts";
 
 /** A wrong use of the command: exit code 2. */
 export class UsageError extends Error {

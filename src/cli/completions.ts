@@ -1,8 +1,8 @@
 /** The command `completions`: scripts by which shells complete this command. */
 
 import { parseArguments, UsageError } from "./arguments.ts";
-import type { Command } from "./main.ts";
-import { nearest } from "./nearest.ts";
+import type { Command } from "./command.ts";
+import { nearest } from "./did_you_mean.ts";
 import { Output } from "./output.ts";
 
 const HELP = `Prints a script by which a shell completes this command by Tab.

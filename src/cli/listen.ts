@@ -9,7 +9,7 @@ import {
 import { formatAddress, parseAddress } from "./address.ts";
 import { parseArguments, toInteger, toJson, UsageError } from "./arguments.ts";
 import { onInterrupt } from "./interrupt.ts";
-import type { Command } from "./main.ts";
+import type { Command } from "./command.ts";
 import { Output, printable, stderr, whileRead } from "./output.ts";
 import { toCertified } from "./tls.ts";
 
@@ -53,7 +53,7 @@ async function run(args: string[]): Promise<number> {
     boolean: ["json"],
     string: ["result", "error", "count", "cert", "key"],
   });
-  const { host, port } = parseAddress(positional, 8080);
+  const { hostname, port } = parseAddress(positional, 8080);
   const answer = toAnswer(text("result"), text("error"));
   let left = toInteger(text("count"), "--count", 1, Number.MAX_SAFE_INTEGER) ??
     Infinity;
@@ -84,7 +84,7 @@ async function run(args: string[]): Promise<number> {
   let server: EventServer;
   try {
     server = serveEvents({
-      host,
+      hostname,
       port,
       tls,
       signal: stopping.signal,
@@ -98,7 +98,7 @@ async function run(args: string[]): Promise<number> {
     }, handle);
   } catch (error) {
     stderr.fail(
-      `Cannot listen at ${formatAddress({ host, port })}: ${
+      `Cannot listen at ${formatAddress({ hostname, port })}: ${
         (error as Error).message
       }`,
     );

@@ -3,27 +3,21 @@
 import config from "../../deno.json" with { type: "json" };
 import { ParamsError, SocketSyntaxError } from "../../mod.ts";
 import { HelpRequest, UsageError } from "./arguments.ts";
+import type { Command } from "./command.ts";
 import { completionsOf } from "./completions.ts";
 import { listen } from "./listen.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "./did_you_mean.ts";
 import { Output, stderr } from "./output.ts";
 import { pump } from "./pump.ts";
 import { raise } from "./raise.ts";
-import { serve } from "./serve.ts";
-
-/** One command: `run` resolves to the exit code. */
-export interface Command {
-  summary: string;
-  help: string;
-  run(args: string[]): Promise<number>;
-}
+import { hub } from "./hub.ts";
 
 /** All commands, by their names. */
 export const COMMANDS: Record<string, Command> = {
   raise,
   pump,
   listen,
-  serve,
+  hub,
   completions: completionsOf(() => COMMANDS),
 };
 

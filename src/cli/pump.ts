@@ -10,7 +10,7 @@ import { parseArguments, toInteger, UsageError } from "./arguments.ts";
 import { parseEventLine } from "./event_line.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { LineError, MAX_LINE_BYTES, readLines } from "./lines.ts";
-import type { Command } from "./main.ts";
+import type { Command } from "./command.ts";
 import { exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
 import { toSockets, warningOf } from "./sockets.ts";

@@ -2,7 +2,7 @@
 
 import { buildMessage, EventInterface } from "../../mod.ts";
 import { parseArguments, toInteger, UsageError } from "./arguments.ts";
-import type { Command } from "./main.ts";
+import type { Command } from "./command.ts";
 import { describe, exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
 import { parseJsonParams, parseParams } from "./params.ts";

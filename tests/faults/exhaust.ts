@@ -36,7 +36,7 @@ const files: Deno.FsFile[] = [];
 try {
   for (;;) files.push(Deno.openSync(path));
 } catch { /* there are no more */ }
-say("exhausted", server.address.port);
+say("exhausted", server.addr.port);
 say("connected meanwhile", await raise(connected));
 say("late meanwhile", await raise(late));
 say("cannot accept", await cannotAccept.promise);

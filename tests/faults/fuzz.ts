@@ -18,7 +18,7 @@ import {
   readMessage,
   SocketSyntaxError,
 } from "../../mod.ts";
-import { ReplyReader } from "../../src/reply_reader.ts";
+import { ReplyReader } from "../../src/client/response_reader.ts";
 import { cutAtRandom, randomFrom } from "../helpers/random.ts";
 import {
   badParams,

@@ -40,8 +40,8 @@ function listen(options = {}): EventServer & { got: unknown[] } {
 const connect = (port: number) => Deno.connect({ hostname: "127.0.0.1", port });
 
 /** Whether the server serves an honest peer. */
-async function nextWorks({ address }: EventServer): Promise<void> {
-  const conn = await connect(address.port);
+async function nextWorks({ addr }: EventServer): Promise<void> {
+  const conn = await connect(addr.port);
   try {
     await send(conn, request(7));
     assertEquals(await new TextReader(conn).next(), answer(7), `seed ${seed}`);
@@ -70,7 +70,7 @@ for (const direction of ["there", "back"] as const) {
       await inGroups(
         offsets,
         CONCURRENT,
-        (after) => cutAfter(server.address.port, after, direction, by),
+        (after) => cutAfter(server.addr.port, after, direction, by),
       );
       await nextWorks(server);
       // Nothing but what was sent, and each whole.
@@ -229,7 +229,7 @@ function randomBytes(): () => number {
 for (const { name, text, times = 1, options, answers, goesOn } of PEERS) {
   Deno.test(`serveEvents() survives ${name}`, async () => {
     await using server = listen(options);
-    const conn = await connect(server.address.port);
+    const conn = await connect(server.addr.port);
     const piece = typeof text === "string"
       ? new TextEncoder().encode(text)
       : text;
@@ -266,11 +266,11 @@ for (const { name, text, times = 1, options, answers, goesOn } of PEERS) {
 
 Deno.test("serveEvents() serves those who send a byte at a time, and those between", async () => {
   await using server = listen();
-  await using proxy = await standBefore(server.address.port, () => ({
+  await using proxy = await standBefore(server.addr.port, () => ({
     pieceBytes: 1,
   }));
   await Promise.all(Array.from({ length: 50 }, async (_, n) => {
-    const conn = await connect(n % 2 ? server.address.port : proxy.port);
+    const conn = await connect(n % 2 ? server.addr.port : proxy.port);
     const reader = new TextReader(conn);
     for (let i = 0; i < 5; i++) {
       await send(conn, request(10 * n + i));
@@ -291,7 +291,7 @@ Deno.test("serveEvents() waits for a peer that does not read, and for nobody els
     },
     m: ({ params }) => (params as { n: number }).n,
   });
-  const deaf = await connect(server.address.port);
+  const deaf = await connect(server.addr.port);
   const grown = await memoryOf(async () => {
     const text = `{"id":1,"jsonrpc":"2.0","method":"large"}`;
     await send(deaf, text.repeat(ASKED)); // the operating system holds these
@@ -321,7 +321,7 @@ Deno.test("serveEvents() lets go of peers that leave in the middle of anything",
     "\xff",
   ];
   for (let n = 0; n < 60; n++) {
-    const conn = await connect(server.address.port);
+    const conn = await connect(server.addr.port);
     await send(conn, texts[n % texts.length]).catch(() => {});
     conn.close();
     // There is room again: at once, or when the end of the last was seen.

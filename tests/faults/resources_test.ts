@@ -108,10 +108,10 @@ const maxFiles = Number(
 );
 
 /** What one who sends a request is told, or that it was cut off. */
-async function ask({ address }: EventServer): Promise<string> {
+async function ask({ addr }: EventServer): Promise<string> {
   const conn = await Deno.connect({
-    hostname: address.host,
-    port: address.port,
+    hostname: addr.hostname,
+    port: addr.port,
   });
   try {
     await send(conn, `{"id":7,"jsonrpc":"2.0","method":"m","params":{"n":8}}`);
@@ -143,7 +143,7 @@ for (const { limit, served, refused } of CROWDS) {
           "run",
           "--allow-net",
           script("crowd.ts"),
-          `${server.address.port}`,
+          `${server.addr.port}`,
           `${CROWD}`,
         ],
         stdin: "piped",

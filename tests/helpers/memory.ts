@@ -1,6 +1,6 @@
 /** Connections in memory: web streams, and nothing of Deno. */
 
-import type { Connection } from "../../src/transport.ts";
+import type { Connection } from "../../src/transport/deno.ts";
 
 /** Two ends of one connection. When one ends its writable, all ends. */
 export function memoryPair(): [Connection, Connection] {

@@ -8,7 +8,7 @@ let messages = 0;
 await using server = serveEvents({ port: 0 }, () => {
   messages++;
 });
-console.log(JSON.stringify({ ports: [server.address.port] }));
+console.log(JSON.stringify({ ports: [server.addr.port] }));
 for await (const _line of Deno.stdin.readable) {
   const received: Received = { messages, requests: 0, oddBytes: 0 };
   console.log(JSON.stringify(received));

@@ -1,0 +1,241 @@
+/**
+ * What TLS needs to be told, and what its failures mean.
+ *
+ * @module
+ */
+
+import { quote } from "../protocol/errors.ts";
+
+/** How a client speaks TLS. All texts are in PEM. */
+export interface TlsOptions {
+  /**
+   * Certificates of authorities to trust, beside those that the runtime trusts:
+   * for Deno these are Mozilla's, or with `DENO_TLS_CA_STORE=system` those of
+   * the operating system.
+   *
+   * @default {[]}
+   */
+  caCerts?: string[];
+  /**
+   * The client's certificate, and those that link it to its authority, for
+   * servers that demand one. Absent: none. Goes together with `key`.
+   */
+  cert?: string;
+  /** The private key of `cert`. */
+  key?: string;
+  /**
+   * The name that the server's certificate must be for.
+   *
+   * @default {the socket's host}
+   */
+  serverName?: string;
+}
+
+/** How a listener speaks TLS. All texts are in PEM. */
+export interface ListenerTlsOptions {
+  /** The server's certificate, and those that link it to its authority. */
+  cert: string;
+  /** The private key of `cert`. */
+  key: string;
+}
+
+/** Lines with which PEM begins. */
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
+const PRIVATE_KEY = /-----BEGIN (?!ENCRYPTED)[A-Z ]*PRIVATE KEY-----/;
+
+/** Throws a RangeError unless these are options that can be used. */
+export function checkTls(tls: TlsOptions): void {
+  const { caCerts = [], cert, key, serverName } = tls;
+  // Deno passes over an authority in which it finds no certificate.
+  for (const [i, ca] of caCerts.entries()) {
+    checkPem(ca, `tls.caCerts[${i}]`, CERTIFICATE, "a certificate");
+  }
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new RangeError(
+      `Cannot use tls.${cert === undefined ? "key" : "cert"} without tls.${
+        cert === undefined ? "cert" : "key"
+      }: expected both, or none`,
+    );
+  }
+  if (cert !== undefined) checkCertified({ cert, key: key! });
+  if (
+    serverName !== undefined &&
+    (typeof serverName !== "string" || serverName === "")
+  ) {
+    throw new RangeError(
+      "Cannot use tls.serverName: expected a name, such as as.example.com",
+    );
+  }
+}
+
+/** Throws a RangeError unless these are a certificate and a key. */
+export function checkCertified({ cert, key }: ListenerTlsOptions): void {
+  checkPem(cert, "tls.cert", CERTIFICATE, "a certificate");
+  checkPem(key, "tls.key", PRIVATE_KEY, "a private key without a password");
+}
+
+function checkPem(
+  text: unknown,
+  name: string,
+  line: RegExp,
+  expected: string,
+): void {
+  if (typeof text === "string" && line.test(text)) return;
+  throw new RangeError(`Cannot use ${name}: expected ${expected}, in PEM`);
+}
+
+/**
+ * Why a connection could not be opened and what would help, or `undefined` if
+ * TLS is not to blame. It goes by the texts of rustls, which Deno passes on.
+ */
+export function explainTls(
+  error: unknown,
+  host: string,
+  tls: TlsOptions,
+): string | undefined {
+  const { name, message } = nameAndMessage(error);
+  const wanted = quote(tls.serverName ?? host);
+  const certificate = /^invalid peer certificate: (.*)$/s.exec(message)?.[1];
+  if (certificate !== undefined) {
+    return explainCertificate(certificate, wanted);
+  }
+  const alert = alertIn(message);
+  if (alert !== undefined) {
+    return explainRefusal(error, tls) ?? explainAlert(alert, wanted, tls);
+  }
+  if (NOT_TLS.test(message)) {
+    return 'the server does not speak TLS; a socket without TLS begins with "jsonrpc:"';
+  }
+  if (/^peer is incompatible/.test(message)) return OTHER_VERSION;
+  if (/^peer closed connection without sending TLS/.test(message)) {
+    return `the server closed the connection after the TLS handshake; ${
+      tls.cert === undefined
+        ? "it may demand a client certificate"
+        : "it may not accept the client certificate in tls.cert"
+    }`;
+  }
+  if (["UnexpectedEof", "ConnectionReset", "BrokenPipe"].includes(name)) {
+    return "the server closed the connection in the TLS handshake; does it speak TLS?";
+  }
+  if (/^Invalid hostname/.test(message)) {
+    return `no certificate can be for ${wanted}; tls.serverName can give a name in ASCII`;
+  }
+  return explainOwn(message);
+}
+
+/**
+ * Why the server refused the client, if it did so for its certificate. Under
+ * TLS 1.3 it may say so when the client takes the connection for open; but what
+ * was written meanwhile it has not taken.
+ */
+export function explainRefusal(
+  error: unknown,
+  tls: TlsOptions,
+): string | undefined {
+  const alert = alertIn(nameAndMessage(error).message);
+  if (alert === undefined || !isAboutCertificate(alert)) return undefined;
+  return tls.cert === undefined
+    ? "the server demands a client certificate; tls.cert and tls.key can give one"
+    : `the server does not accept the client certificate in tls.cert (${alert})`;
+}
+
+/** Why a peer's TLS failed, to tell at the server; else `undefined`. */
+export function explainPeer(error: unknown): string | undefined {
+  const { message } = nameAndMessage(error);
+  const alert = alertIn(message);
+  if (alert !== undefined) {
+    return isAboutCertificate(alert)
+      ? `it does not accept the server's certificate (${alert})`
+      : `it ended TLS (${alert})`;
+  }
+  if (NOT_TLS.test(message)) return "it does not speak TLS";
+  if (/^peer (is incompatible|misbehaved)/.test(message)) return message;
+}
+
+const NOT_TLS = /^received (corrupt|unexpected) .*message/;
+const OTHER_VERSION =
+  "the server speaks no TLS that can be used here, expected version 1.2 or 1.3";
+
+function nameAndMessage(error: unknown): { name: string; message: string } {
+  return error instanceof Error ? error : { name: "", message: "" };
+}
+
+/** What the peer said to end it, such as `HandshakeFailure`. */
+function alertIn(message: string): string | undefined {
+  return /^received fatal alert: (\w+)/.exec(message)?.[1];
+}
+
+function isAboutCertificate(alert: string): boolean {
+  return /Certificate|^UnknownCA$|^AccessDenied$/.test(alert);
+}
+
+function explainCertificate(problem: string, wanted: string): string {
+  const names = [...problem.matchAll(/DnsName\("(.*?)"\)|IpAddress\((.*?)\)/g)]
+    .map(([, name, address]) => quote(name ?? address));
+  if (/not valid for( any)? name|NotValidForName/.test(problem)) {
+    return names.length === 0
+      ? `the server's certificate is not for ${wanted}, nor for any other name; its names must stand in its subjectAltName`
+      : `the server's certificate is not for ${wanted} but for ${
+        listOf(names)
+      }; tls.serverName can name it`;
+  }
+  if (/UnknownIssuer/.test(problem)) {
+    return "the server's certificate comes from an authority that is not known here; tls.caCerts can hold the authority's certificate";
+  }
+  if (/expired/i.test(problem)) {
+    return `the server's certificate expired${
+      timeIn(problem)
+    }; the server needs a new one`;
+  }
+  if (/not valid yet|NotValidYet/.test(problem)) {
+    return `the server's certificate is not valid yet${
+      timeIn(problem)
+    }; is the clock right?`;
+  }
+  if (/CaUsedAsEndEntity/.test(problem)) {
+    return "the server's certificate is one of an authority (CA:TRUE), which a server cannot show as its own; it needs one with CA:FALSE";
+  }
+  return `the server's certificate is not valid: ${problem}`;
+}
+
+/** A few names; a certificate may have thousands. */
+function listOf(names: string[]): string {
+  const shown = names.slice(0, 3).join(", ");
+  return names.length > 3 ? `${shown} and ${names.length - 3} others` : shown;
+}
+
+/** A time such as "3600 seconds ago", in larger units. */
+function timeIn(text: string): string {
+  const [, digits, suffix] =
+    /\(([0-9]+) seconds (ago|in future)\)/.exec(text) ??
+      [];
+  if (digits === undefined) return "";
+  const seconds = Number(digits);
+  const [unit, count] = seconds < 7200
+    ? ["second", seconds]
+    : seconds < 172_800
+    ? ["hour", Math.floor(seconds / 3600)]
+    : ["day", Math.floor(seconds / 86_400)];
+  const span = `${count} ${unit}${count === 1 ? "" : "s"}`;
+  return suffix === "ago" ? ` ${span} ago` : ` for another ${span}`;
+}
+
+function explainAlert(alert: string, wanted: string, tls: TlsOptions): string {
+  if (alert === "UnrecognisedName") {
+    return `the server does not know the name ${wanted}; tls.serverName can give another`;
+  }
+  if (alert === "ProtocolVersion") return OTHER_VERSION;
+  return `the server ended the TLS handshake (${alert})` +
+    (tls.cert === undefined ? "; it may demand a client certificate" : "");
+}
+
+/** What is wrong with our own certificate, key or authorities. */
+function explainOwn(message: string): string | undefined {
+  if (/^No certificates found/.test(message)) {
+    return "tls.cert holds no certificate in PEM";
+  }
+  if (/^No keys found/.test(message)) {
+    return "tls.key holds no private key in PEM";
+  }
+  if (/KeyMismatch/.test(message)) return "tls.key is not the key of tls.cert";
+}

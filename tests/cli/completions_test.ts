@@ -1,0 +1,186 @@
+// The scripts that `completions` prints, in the shells that they are for.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "../../src/cli/arguments.ts";
+import { optionsOf } from "../../src/cli/completions.ts";
+import { COMMANDS } from "../../src/cli/main.ts";
+import { needs, run } from "../helpers/command.ts";
+
+for (const [name, command] of Object.entries(COMMANDS)) {
+  Deno.test(`optionsOf() finds in the help of ${name} what it parses`, async () => {
+    const options = optionsOf(command.help);
+    for (const { name, value, description } of options) {
+      assert(description !== "", name);
+      // One that it does not know would be said to be unknown.
+      await assertRejects(
+        () => command.run([`--${name}=${value === undefined ? "x" : ""}`]),
+        UsageError,
+        `option --${name} ${
+          value === undefined ? "takes no" : "needs a"
+        } value`,
+      );
+    }
+    const source = await Deno.readTextFile(
+      new URL(`../../src/cli/${name}.ts`, import.meta.url),
+    );
+    const [, parsed] = /parseArguments\(args, \{([^}]*)\}/.exec(source)!;
+    assertEquals(
+      options.map(({ name }) => name).sort(),
+      [...parsed.matchAll(/"([a-z-]+)"/g)].map(([, name]) => name)
+        .concat("help").sort(),
+    );
+  });
+}
+
+const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+/** Runs code in a shell, with the script for it as `$SCRIPT`. */
+async function inShell(
+  shell: string,
+  args: string[],
+  code: string,
+): Promise<string> {
+  const SCRIPT = await Deno.makeTempFile();
+  try {
+    const { code: exitCode, stdout, stderr } = await run([
+      "completions",
+      shell,
+    ]);
+    assertEquals({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+    await Deno.writeTextFile(SCRIPT, stdout);
+    const output = await new Deno.Command(shell, {
+      args: [...args, "-c", code],
+      env: { SCRIPT, TERM: "dumb" },
+      stdin: "null",
+      signal: AbortSignal.timeout(20_000),
+    }).output();
+    assertEquals(decode(output.stderr), "");
+    return decode(output.stdout);
+  } finally {
+    await Deno.remove(SCRIPT);
+  }
+}
+
+/** What is typed, up to Tab, and what then is offered. */
+const OFFERS: [typed: string, offered: string[]][] = [
+  ["event-jsonrpc ra", ["raise"]],
+  ["event-jsonrpc --v", ["--version"]],
+  ["event-jsonrpc raise --", [
+    "--ca",
+    "--cert",
+    "--dry-run",
+    "--event-param",
+    "--help",
+    "--json",
+    "--key",
+    "--params",
+    "--quiet",
+    "--server-name",
+    "--sync",
+    "--timeout",
+  ]],
+  ["event-jsonrpc pump --s", ["--server-name", "--strict", "--sync"]],
+  ["event-jsonrpc hub --publish E_X --publ", ["--publish"]],
+  ["event-jsonrpc raise --timeout ", []],
+  ["event-jsonrpc raise -- --", []],
+  ["event-jsonrpc raise ./", []], // no files: there are none to give
+  ["event-jsonrpc completions ", ["bash", "fish", "zsh"]],
+  ["event-jsonrpc help l", ["listen"]],
+  ["event-jsonrpc nonsense --", []],
+];
+
+Deno.test({
+  ...await needs("bash", "completions bash offers commands and their options"),
+  async fn() {
+    for (const [typed, offered] of OFFERS) {
+      const words = typed.split(" ");
+      const output = await inShell(
+        "bash",
+        ["--norc"],
+        `
+        source "$SCRIPT"
+        complete -p event-jsonrpc >/dev/null || exit
+        COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")})
+        COMP_CWORD=${words.length - 1}
+        _event_jsonrpc
+        printf '%s\\n' "\${COMPREPLY[@]}"
+      `,
+      );
+      const found = output.trim().split("\n").filter((word) => word !== "");
+      assertEquals(found.sort(), offered, typed);
+    }
+  },
+});
+
+Deno.test({
+  ...await needs("fish", "completions fish offers commands and their options"),
+  async fn() {
+    for (const [typed, offered] of OFFERS) {
+      const output = await inShell(
+        "fish",
+        ["--no-config"],
+        `source $SCRIPT; complete --do-complete '${typed}'`,
+      );
+      const found = output.trim().split("\n").filter((line) => line !== "")
+        .map((line) => line.split("\t")[0]);
+      assertEquals(found.sort(), offered, typed);
+    }
+  },
+});
+
+/** In zsh, a line with Tab in it, and what the command then is given. */
+const LINES = [
+  ["rai\tE_X --ti\t5 --sy\t", "raise E_X --timeout=5 --sync"],
+  ["--ver\t", "--version"],
+  ["hub --publ\tE_X --publ\tE_Y", "hub --publish=E_X --publish=E_Y"],
+  ["completions z\t", "completions zsh"],
+  ["help li\t", "help listen"],
+  ["raise ./deno.j\t", "raise ./deno.j"],
+  ["raise -- --sy\t", "raise -- --sy"],
+];
+
+Deno.test({
+  ...await needs("zsh", "completions zsh completes commands and their options"),
+  async fn() {
+    // A terminal of its own, in which the command prints what it is given.
+    const output = await inShell(
+      "zsh",
+      ["-f"],
+      `
+      zmodload zsh/zpty
+      zpty inner zsh -f -i
+      zpty -w inner "PS1= PS2=; unsetopt zle_bracketed_paste 2>/dev/null; \\
+        autoload -U compinit; compinit -u -D; source $SCRIPT; \\
+        event-jsonrpc() { print -r -- \\"<\\$*>\\" }; print rea\\dy"
+      zpty -r inner text '*ready*'
+      ${
+        LINES.map(([line]) => `
+        zpty -w inner $'event-jsonrpc ${line.replaceAll("\t", "\\t")}'
+        zpty -r -m inner text '*<*>*'
+        print -r -- "$text"
+      `).join("")
+      }
+      zpty -d inner
+    `,
+    );
+    assertEquals(
+      [...output.matchAll(/<([^>]*)>/g)].map(([, given]) => given.trim()),
+      LINES.map(([, given]) => given),
+    );
+  },
+});
+
+Deno.test("completions refuses what is no shell", async () => {
+  for (
+    const [args, problem] of [
+      [[], "no shell is given"],
+      [["zhs"], 'the shell is "zhs"'],
+      [["bash", "zsh"], '"zsh" is one argument too many'],
+      [["--json"], "unknown option --json"],
+    ] as const
+  ) {
+    const { code, stdout, stderr } = await run(["completions", ...args]);
+    assertEquals({ code, stdout }, { code: 2, stdout: "" });
+    assert(stderr.includes(problem), stderr);
+  }
+});

@@ -1,0 +1,196 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { serveEvents, ServerError } from "../../mod.ts";
+import { run, type Running, start } from "../helpers/command.ts";
+import { freePort, gate } from "../helpers/tcp.ts";
+
+/** Starts `hub`; `ask` gives it a command, and resolves to the answer. */
+async function startServe(args: string[]) {
+  const running: Running = start(["hub", "0", ...args]);
+  const line = await running.errLine();
+  const url = /^listening at (http:\/\/127\.0\.0\.1:\d+)$/.exec(line ?? "")
+    ?.[1];
+  if (url === undefined) throw new Error(`hub said: ${line}`);
+  async function ask(method: string, params: unknown = {}): Promise<unknown> {
+    const response = await fetch(url + "/mi", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: "1", method, params }),
+    });
+    const { result, error } = await response.json();
+    return result ?? error;
+  }
+  return { ...running, url, ask };
+}
+
+Deno.test("hub lets a server subscribe, and an application raise", async () => {
+  const received = Promise.withResolvers<unknown>();
+  await using server = serveEvents({ port: 0 }, ({ method, params }) => {
+    received.resolve([method, params]);
+  });
+  await using serving = await startServe(["--publish", "E_X", "--publish=E_Y"]);
+  assertEquals(await serving.ask("events_list"), {
+    Events: [{ name: "E_X", id: 0 }, { name: "E_Y", id: 1 }],
+  });
+  const socket = `${server.socket}/m`;
+  assertEquals(await serving.ask("event_subscribe", ["E_X", socket]), "OK");
+  assertEquals(await serving.ask("raise_event", ["E_X", { a: 1 }]), "OK");
+  assertEquals(await received.promise, ["m", { a: 1 }]);
+});
+
+Deno.test("hub takes subscribers and options of delivery", async () => {
+  const received: unknown[] = [];
+  const both = gate();
+  await using server = serveEvents({ port: 0 }, ({ method, params, id }) => {
+    received.push([method, params, id === null]);
+    if (received.length === 2) both.open();
+  });
+  await using serving = await startServe([
+    "--subscribe",
+    `E_X=${server.socket}/a=b`,
+    "--subscribe",
+    `E_Y=virtual:FAILOVER jsonrpc:127.0.0.1:${freePort()} ${server.socket}`,
+    "--sync",
+    "--event-param",
+    "name",
+  ]);
+  assertEquals(await serving.ask("raise_event", ["E_X"]), "OK");
+  assertEquals(await serving.ask("raise_event", ["E_Y"]), "OK");
+  await both.opened;
+  assertEquals(received.sort(), [
+    ["E_Y", { name: "E_Y" }, false],
+    ["a=b", { name: "E_X" }, false],
+  ]);
+});
+
+Deno.test("hub --allow decides where events may go", async () => {
+  await using serving = await startServe([
+    "--publish=E_X",
+    "--allow=127.0.0.1:8080",
+    "--allow=[::1]",
+    "--allow=app_server",
+  ]);
+  const subscribe = (socket: string) =>
+    serving.ask("event_subscribe", ["E_X", socket]);
+  assertEquals(await subscribe("jsonrpc:127.0.0.1:8080/m"), "OK");
+  assertEquals(await subscribe("jsonrpc:[::1]:9999"), "OK");
+  assertEquals(await subscribe("jsonrpc:app_server:1"), "OK");
+  const forbidden = { code: 403, message: "Forbidden" };
+  assertEquals(await subscribe("jsonrpc:127.0.0.1:8081"), forbidden);
+  assertEquals(await subscribe("jsonrpc:evil:8080"), forbidden);
+});
+
+Deno.test("hub prints each delivery that failed", async () => {
+  await using refusing = serveEvents({ port: 0 }, () => {
+    throw new ServerError(404, "No\u001b user");
+  });
+  const subscribe = ["--sync", "--subscribe", `E_X=${refusing.socket}`];
+  await using serving = await startServe(subscribe);
+  await serving.ask("raise_event", ["E_X"]);
+  assertEquals(
+    await serving.outLine(),
+    `Cannot deliver "E_X" to ${refusing.socket}: the server answered with error 404: No\\u001b user`,
+  );
+  await using logging = await startServe([...subscribe, "--json"]);
+  await logging.ask("raise_event", ["E_X"]);
+  const { time, ms, ...log } = JSON.parse((await logging.outLine())!);
+  assert(Date.parse(time) > 0 && ms >= 0);
+  assertEquals(log, {
+    event: "E_X",
+    socket: refusing.socket,
+    error: {
+      name: "ServerError",
+      message: "No\u001b user",
+      code: 404,
+      mayHaveArrived: true,
+    },
+  });
+});
+
+Deno.test("hub lets deliveries end when it is interrupted: exit code 0", async () => {
+  const asked = gate(), answer = gate();
+  let confirmed = false;
+  await using server = serveEvents({ port: 0 }, async () => {
+    asked.open();
+    await answer.opened;
+    confirmed = true;
+  });
+  await using serving = await startServe([
+    "--sync",
+    "--timeout=60000",
+    `--subscribe=E_X=${server.socket}`,
+  ]);
+  await serving.ask("raise_event", ["E_X"]);
+  await asked.opened;
+  serving.process.kill("SIGINT");
+  answer.open();
+  assertEquals((await serving.process.status).code, 0);
+  assertEquals(confirmed, true);
+  assertEquals(await serving.outLine(), undefined, "nothing failed");
+});
+
+Deno.test("hub tells that the address is in use: exit code 1", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${listener.addr.port}`;
+  const { code, stderr } = await run(["hub", address]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, `error: Cannot listen at ${address}: Addr`);
+});
+
+Deno.test("hub warns of a FAILOVER that does not see all", async () => {
+  await using serving = start([
+    "hub",
+    "0",
+    "--subscribe=E_X=virtual:FAILOVER jsonrpc:h:1 jsonrpc:h:2",
+  ]);
+  assertMatch((await serving.errLine())!, /^warning: virtual:FAILOVER/);
+});
+
+Deno.test("hub prints no control character that a subscriber sends", async () => {
+  await using serving = await startServe(["--publish=E_X"]);
+  const socket =
+    "virtual:FAILOVER jsonrpc:h:1/\u001b]0;owned\u0007\nerror:x jsonrpc:h:2";
+  await serving.ask("event_subscribe", ["E_X", socket]);
+  assertStringIncludes(
+    (await serving.errLine())!,
+    "/\\u001b]0;owned\\u0007\\u000aerror:x",
+  );
+});
+
+Deno.test("hub ends though a request is only half sent", async () => {
+  await using serving = await startServe([]);
+  const port = Number(new URL(serving.url).port);
+  using conn = await Deno.connect({ port });
+  const head = "POST / HTTP/1.1\r\nHost: h\r\n" +
+    "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
+  await conn.write(new TextEncoder().encode(head));
+  await serving.ask("events_list"); // so the other has been seen
+  serving.process.kill("SIGTERM");
+  assertEquals((await serving.process.status).code, 0);
+});
+
+Deno.test("hub ends though nobody reads its log", async () => {
+  await using serving = await startServe([
+    `--subscribe=E_X=jsonrpc:127.0.0.1:${freePort()}/${"m".repeat(10_000)}`,
+  ]);
+  for (let n = 0; n < 30; n++) {
+    const raise = {
+      jsonrpc: "2.0",
+      method: "raise_event",
+      params: ["E_X"],
+      id: 1,
+    };
+    const response = await fetch(serving.url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(Array(100).fill(raise)),
+    });
+    await response.body?.cancel();
+  }
+  serving.process.kill("SIGTERM");
+  assertEquals((await serving.process.status).code, 0);
+});
