@@ -13,12 +13,8 @@ import {
 } from "../protocol/errors.ts";
 import type { EventInterface, Subscriber } from "../events/event_interface.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/json_stream.ts";
-import {
-  type EventParams,
-  isObject,
-  type JsonObject,
-  type JsonValue,
-} from "../protocol/message.ts";
+import type { EventParams } from "../protocol/params.ts";
+import { isObject, type JsonObject, type JsonValue } from "../protocol/json.ts";
 import { type EventSocket, parseSocket } from "../protocol/socket.ts";
 import { isVirtual, parseVirtualSocket } from "../protocol/virtual_socket.ts";
 
