@@ -1,4 +1,4 @@
-// How fast it is, beside what Deno can do at best and beside others.
+// How fast it is, beside plain Deno and beside others. README.md says more.
 //
 //     deno task bench [--quick] [--json] [<section> …]
 //
@@ -15,9 +15,11 @@ import { type Options, Results, type Section } from "./section.ts";
 import { commands } from "./sections/commands.ts";
 import { faults } from "./sections/faults.ts";
 import { eventInterface } from "./sections/interface.ts";
+import { interfaceMemory } from "./sections/interface_memory.ts";
 import { latency } from "./sections/latency.ts";
 import { memory } from "./sections/memory.ts";
 import { notifications } from "./sections/notifications.ts";
+import { receiving } from "./sections/receiving.ts";
 import { requests } from "./sections/requests.ts";
 import { splitter } from "./sections/splitter.ts";
 import { start } from "./sections/start.ts";
@@ -29,6 +31,8 @@ const SECTIONS: Record<string, (options: Options) => Promise<Section>> = {
   requests,
   latency,
   interface: eventInterface,
+  "interface-memory": interfaceMemory,
+  receiving,
   memory,
   start,
   commands,
@@ -109,9 +113,9 @@ async function main(args: string[]): Promise<number> {
     sections.push({
       name,
       rounds,
-      rows: section.rows.map(({ name, floor }) => ({
+      rows: section.rows.map(({ name, yardstick }) => ({
         name,
-        floor,
+        yardstick,
         samples: results.samples.get(name),
         problem: results.problems.get(name)?.message,
       })),

@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 import { SPECIFIERS } from "../peers.ts";
-import { EVENT, main } from "./client.ts";
+import { main } from "./client.ts";
 import { closed } from "./socket.ts";
 
 interface Client {
@@ -19,19 +19,19 @@ const { default: JsonRpcClient } = await import(
   ) => Client;
 };
 
-await main(async (port) => {
+await main(async ({ port, shape: { event, params } }) => {
   console.log = () => {}; // it prints its options, and how it ends
   const client = new JsonRpcClient({
     host: "127.0.0.1",
-    port,
+    port: Number(port),
     reconnect: false,
   });
   await client.connect();
   client._client.setNoDelay(true);
   client.on("error", () => {}); // it would end the process
   return {
-    notification: () => client.send(EVENT, { ip: "192.168.2.11" }, true),
-    request: () => client.send(EVENT, { ip: "192.168.2.11" }),
+    notification: (i) => client.send(event, params(i), true),
+    request: (i) => client.send(event, params(i)),
     close: () => closed(client._client),
   };
 });
