@@ -86,7 +86,7 @@ function rowCells(
       const values = results.values(name, key);
       if (values.length === 0) {
         return [
-          "unknown",
+          column.isRare ? "" : "unknown",
           ...column.hasSpread && rounds > 1 ? [""] : [],
           ...column.hasRatio ? [""] : [],
         ];

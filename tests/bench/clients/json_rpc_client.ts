@@ -8,7 +8,12 @@ import { closed } from "./socket.ts";
 interface Client {
   _client: Socket;
   connect(): Promise<void>;
-  send(method: string, params: unknown, isNotification?: true): Promise<void>;
+  /** Resolves to the response, or at once if it is a notification. */
+  send(
+    method: string,
+    params: unknown,
+    isNotification?: true,
+  ): Promise<{ result: unknown }>;
   on(event: "error" | "close", listener: () => void): void;
 }
 const { default: JsonRpcClient } = await import(
@@ -31,7 +36,7 @@ await main(async ({ port, shape: { event, params } }) => {
   client.on("error", () => {}); // it would end the process
   return {
     notification: (i) => client.send(event, params(i), true),
-    request: (i) => client.send(event, params(i)),
+    request: async (i) => (await client.send(event, params(i))).result,
     close: () => closed(client._client),
   };
 });

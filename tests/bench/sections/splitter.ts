@@ -67,7 +67,7 @@ export function splitter({ isQuick }: Options): Promise<Section> {
       ...["64 KiB", "1 KiB", "1 byte"].map((cut) => ({
         // It would be a sixteenth of it if all bytes were looked at again.
         text: `of the speed with 1 MiB texts, with 16 MiB texts: ${cut}`,
-        atLeast: 0.5,
+        atLeast: 0.25,
         value(results: Results) {
           const huge = results.median(nameOf(HUGE, cut), "rate");
           const large = results.median(nameOf(LARGE, cut), "rate");

@@ -33,6 +33,8 @@ export class Messages {
   hasLines = false;
   /** The byte after a closing bracket that tells that a message ends there. */
   #next = 0;
+  /** The first byte of the first message, if that came alone; else 0. */
+  #first = 0;
 
   /** At most so many bytes are looked at in one go. */
   constructor(maxBytes: number) {
@@ -41,7 +43,7 @@ export class Messages {
 
   /** Finds all whole messages in bytes that begin with one; returns how many. */
   find(bytes: Uint8Array): number {
-    if (this.#next === 0 && !this.#learn(bytes)) return 0;
+    if (this.#next === 0 && !this.#learn(bytes)) return this.#firstAlone(bytes);
     const { length } = bytes, { ends } = this, next = this.#next;
     const more = this.hasLines ? 2 : 1; // of a pair, what belongs to the message
     let count = 0;
@@ -63,11 +65,20 @@ export class Messages {
     return count;
   }
 
+  /** Learns the framing, once there is a byte behind the first message. */
   #learn(bytes: Uint8Array): boolean {
-    const end = endOfObject(bytes, 0);
-    if (end === -1) return false;
+    const end = this.#first === 0 ? endOfObject(bytes, 0) : 0;
+    if (end === -1 || end === bytes.length) return false;
     this.hasLines = bytes[end] === LF;
-    this.#next = this.hasLines ? LF : bytes[0];
+    this.#next = this.hasLines ? LF : this.#first || bytes[0];
     return true;
+  }
+
+  /** The first message, which may have to be answered before another comes. */
+  #firstAlone(bytes: Uint8Array): number {
+    if (endOfObject(bytes, 0) === -1) return 0;
+    this.#first = bytes[0];
+    this.ends[0] = bytes.length;
+    return 1;
   }
 }

@@ -67,9 +67,9 @@ export class Responses {
       idEnd = i;
       while (bytes[i - 1] !== COLON) i--;
       idStart = i;
-      i -= MIDDLE.length;
+      i -= MIDDLE.length + 1; // where the params end
     } else {
-      while (this.#hasHeader && bytes[from] !== OPEN) from++;
+      while (bytes[from] !== OPEN) from++;
       idStart = idEnd = from + this.#idAt;
       while (bytes[idEnd] !== COMMA) idEnd++;
     }
