@@ -84,7 +84,7 @@ function problemsOf(section: Section, results: Results): string[] {
 
 async function main(args: string[]): Promise<number> {
   const isQuick = args.includes("--quick"), isJson = args.includes("--json");
-  const wanted = args.filter((arg) => !arg.startsWith("--"));
+  const wanted = args.filter((arg) => !/^--(quick|json|rounds=.*)$/.test(arg));
   const asked = args.find((arg) => arg.startsWith("--rounds="));
   const most = isQuick ? 1 : Number(asked?.split("=")[1] ?? ROUNDS);
   const wrong = wanted.find((name) => !Object.hasOwn(SECTIONS, name));

@@ -17,7 +17,6 @@ export async function fault(
     ? (i: number) => session.request!(i)
     : (i: number) => session.notification!(i);
   let resolved = 0, rejected = 0;
-  const start = performance.now();
   for (let i = 0; i < count; i++) {
     try {
       Promise.resolve(send(i)).then(() => resolved++, () => rejected++);
@@ -25,6 +24,7 @@ export async function fault(
       rejected++;
     }
   }
+  const start = performance.now();
   while (
     resolved + rejected < count && performance.now() - start < SETTLE_MS
   ) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -4,6 +4,7 @@
 import { Server } from "../processes.ts";
 import {
   compared,
+  CPU,
   format,
   LOST,
   type Options,
@@ -73,6 +74,7 @@ export async function latency(options: Options): Promise<Section> {
     columns: [
       compared("p50", "p50 µs", format.micros),
       compared("p99", "p99 µs", format.micros),
+      CPU,
       LOST,
       ...UNDONE,
     ],

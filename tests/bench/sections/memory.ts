@@ -32,7 +32,7 @@ export async function memory(options: Options): Promise<Section> {
   const roomy = `${defaults}, maxQueueBytes 1 GiB, timeoutMs 60,000`;
   const pump = `${count.toLocaleString("en-US")} lines through pump`;
   const stalled = (style: string) =>
-    `until the queue is full, server not reading, ${
+    `until the queue is full, server not reading, no time-out, ${
       style === "tight" ? "tight loop" : `one per ${style}`
     }`;
   const raised = async (file: string, options = {}): Promise<Sample> => {
