@@ -4,7 +4,7 @@
  * @module
  */
 
-import { quote } from "../protocol/errors.ts";
+import { type DeliveryError, quote } from "../protocol/errors.ts";
 import type { JsonText, JsonValue } from "../protocol/json.ts";
 import type { MessageHead } from "../protocol/message.ts";
 import { type EventSocket, formatSocket } from "../protocol/socket.ts";
@@ -31,12 +31,6 @@ export type DeliveryState =
 // Numbers: they are compared for each event.
 export const QUEUED = 0, WRITING = 1, WRITTEN = 2, DELIVERED = 3, FAILED = 4;
 
-/** A turn of the event loop in which events were raised. */
-export interface Turn {
-  /** When it ended, in milliseconds on the clock; `Infinity` while it lasts. */
-  endedAt: number;
-}
-
 /** What came of a request: its result, parsed or as it came. */
 export type Result = JsonValue | JsonText | undefined;
 
@@ -58,13 +52,14 @@ export interface Carrier {
   forget(request: Delivery): void;
   /** A written request has timed out; returns whether the connection is dead. */
   timedOut(request: Delivery): boolean;
+  /** Why it ends, unless we end it ourselves. */
+  reason: DeliveryError | undefined;
 }
 
 /** Options of a {@linkcode Delivery}. */
 export interface DeliveryOptions {
   /** The host and the port that it goes to. */
   readonly target: EventSocket;
-  readonly turn: Turn;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   /** Whether the result is wanted as it came. */
@@ -86,6 +81,8 @@ export class Delivery implements Waiting {
   bytes: Uint8Array | undefined;
   /** The id of its request; 0 if it is none, or is still queued. */
   id = 0;
+  /** When it is to be given up; `Infinity` in the turn in which it was raised. */
+  deadline: number = Infinity;
   /** The conversation that it is written on. */
   carrier: Carrier | undefined;
   /** When it was written and settled, in milliseconds on the clock. */
@@ -122,15 +119,15 @@ export class Delivery implements Waiting {
     return this.options.timeoutMs;
   }
 
-  /** When it is to be given up; `Infinity` in the turn in which it was raised. */
-  get deadline(): number {
-    return this.options.turn.endedAt + this.options.timeoutMs;
+  /** When the turn ended in which it was raised. */
+  get queuedAt(): number {
+    return this.deadline - this.options.timeoutMs;
   }
 
   /** How long it took, in milliseconds. */
   get ms(): number {
     // 0 if it was settled in the turn in which it was raised.
-    return Math.max(0, this.settledAt - this.options.turn.endedAt);
+    return Math.max(0, this.settledAt - this.queuedAt);
   }
 
   get isSettled(): boolean {

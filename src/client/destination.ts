@@ -1,10 +1,10 @@
 /**
- * One destination: the queue of what goes there, the conversation that takes
- * it, and what becomes of each delivery.
+ * One destination: what is sent to it, what goes out on its connections, and
+ * what their responses and their end mean for each delivery.
  *
  * It does no I/O and reads no clock. It is told what happens (an event is sent,
  * a turn has ended, a connection was opened, bytes were written or received, a
- * connection was lost, the time), settles deliveries, and says what to do: see
+ * connection was lost, the time), settles deliveries, and says what to do:
  * {@linkcode Destination.wantedAttempt}, {@linkcode Destination.nextWrite},
  * {@linkcode Destination.nextDeadline} and the states of conversations.
  *
@@ -16,8 +16,7 @@ import {
   ConnectionClosedError,
   type DeliveryError,
   DeliveryTimeoutError,
-  ProtocolError,
-  QueueFullError,
+  type ProtocolError,
 } from "../protocol/errors.ts";
 import type { JsonValue } from "../protocol/json.ts";
 import {
@@ -27,41 +26,20 @@ import {
 } from "../protocol/message.ts";
 import type { Outcome } from "../protocol/response.ts";
 import type { EventSocket } from "../protocol/socket.ts";
-import { DeadlineQueue } from "../transport/deadline_queue.ts";
-import { Conversation } from "./conversation.ts";
-import {
-  Delivery,
-  type DeliveryOptions,
-  type ErrorMaker,
-  FAILED,
-  QUEUED,
-  type Turn,
-  WRITTEN,
-} from "./delivery.ts";
+import { Connections, type ConnectionsState } from "./connections.ts";
+import type { Conversation } from "./conversation.ts";
+import { Deliveries } from "./deliveries.ts";
+import { type Delivery, QUEUED, WRITTEN } from "./delivery.ts";
 import type { ClientSettings } from "./options.ts";
-import {
-  type Counters,
-  type EventClientStats,
-  type FailedCounts,
-  newCounters,
-} from "./stats.ts";
-import { WRITE_LENGTH, WriteQueue } from "./write_queue.ts";
-
-/**
- * | state | meaning | next |
- * |---|---|---|
- * | `idle` | nothing is to be written, or too many connections are closing | `connecting` |
- * | `connecting` | an attempt to connect is under way | `open`; it fails: `idle` |
- * | `open` | the current conversation takes messages | it ends: `idle`, `connecting` |
- */
-export type DestinationState = "idle" | "connecting" | "open";
+import type { EventClientStats } from "./stats.ts";
+import { WRITE_LENGTH } from "./write_queue.ts";
 
 /**
  * | phase | meaning | next |
  * |---|---|---|
  * | `taking` | events are taken | `draining` |
  * | `draining` | events are refused; what was taken is delivered | `closed` |
- * | `closed` | nothing is left but to end the connections | |
+ * | `closed` | all is settled; the connections end | |
  */
 export type DestinationPhase = "taking" | "draining" | "closed";
 
@@ -72,82 +50,85 @@ export type Notice =
   | { type: "unmatched"; response: JsonValue; reason: string }
   | { type: "full"; events: number };
 
-/** How long the server may take to end a connection after we did. */
-const LINGER_MS = 1000;
-/** How many connections of one destination may be open or ending. */
-const MAX_CONVERSATIONS = 64;
-
 /** See the module. */
 export class Destination {
-  readonly target: EventSocket;
-  readonly #settings: ClientSettings;
-  /** Takes what is settled, if anybody asks for that. */
-  readonly #onSettled: ((delivery: Delivery) => void) | undefined;
-  readonly #counters: Counters = newCounters();
   /** What is to be told to listeners; whoever tells it empties the list. */
   notices: Notice[] = [];
-
-  state: DestinationState = "idle";
+  /** Whether more than the queue has changed since whoever acts has looked. */
+  hasChanged = false;
   phase: DestinationPhase = "taking";
-  /** The conversation that takes messages. */
-  #current: Conversation | undefined;
-  /** All that are not closed. */
-  readonly conversations: Set<Conversation> = new Set();
-  /** When the attempt under way is to be given up. */
-  #connectBy = Infinity;
-  #attempt = 0;
 
-  readonly #queue: WriteQueue = new WriteQueue();
-  readonly #pending: DeadlineQueue<Delivery> = new DeadlineQueue();
-  #inFlight = 0;
+  readonly #settings: ClientSettings;
+  readonly #deliveries: Deliveries;
+  readonly #connections: Connections;
   #lastId: number;
-  #turn: Turn | undefined;
-  /** The options of most deliveries of this turn. */
-  #usual: DeliveryOptions | undefined;
-  /** The events of this turn that are refused for the same reason. */
-  #refused: Delivery | undefined;
 
+  /** Each delivery that is settled is given to `onSettled`, if there is one. */
   constructor(
     target: EventSocket,
     settings: ClientSettings,
     firstId: number,
     onSettled?: (delivery: Delivery) => void,
   ) {
-    this.target = target;
     this.#settings = settings;
     this.#lastId = firstId;
-    this.#onSettled = onSettled;
+    const deliveries = new Deliveries(target, settings, onSettled);
+    this.#deliveries = deliveries;
+    this.#connections = new Connections(settings, {
+      hasWork: () =>
+        !deliveries.queue.isEmpty && deliveries.inFlight < settings.maxInFlight,
+      changed: () => void (this.hasChanged = true),
+      opened: () => {
+        deliveries.counters.connects++;
+        this.#notice({ type: "connect" });
+      },
+      closed: (error) => this.#notice({ type: "disconnect", error }),
+    });
   }
 
   /** A snapshot of the counters. */
   get stats(): EventClientStats {
+    const { counters, queue, inFlight } = this.#deliveries;
     return {
-      ...this.#counters,
-      failed: { ...this.#counters.failed },
-      queued: this.#queue.events,
-      queuedBytes: this.#queue.length,
-      inFlight: this.#inFlight,
+      ...counters,
+      failed: { ...counters.failed },
+      queued: queue.events,
+      queuedBytes: queue.length,
+      inFlight,
     };
+  }
+
+  /** How far its connections are. */
+  get state(): ConnectionsState {
+    return this.#connections.state;
   }
 
   /** Whether nothing waits to be settled. */
   get isIdle(): boolean {
-    return this.#pending.size === 0;
-  }
-
-  /** The number of the attempt to connect that is wanted; 0: none is. */
-  get wantedAttempt(): number {
-    return this.state === "connecting" ? this.#attempt : 0;
+    return this.#deliveries.size === 0;
   }
 
   /** Whether events have been sent since the last turn ended. */
   get isInTurn(): boolean {
-    return this.#turn !== undefined;
+    return this.#deliveries.isInTurn;
+  }
+
+  /** The number of the attempt to connect that is wanted; 0: none is. */
+  get wantedAttempt(): number {
+    return this.#connections.wantedAttempt;
+  }
+
+  /** The next point in time at which `expire` is to be called, or `Infinity`. */
+  get nextDeadline(): number {
+    return Math.min(
+      this.#deliveries.nextDeadline,
+      this.#connections.nextDeadline,
+    );
   }
 
   /** All deliveries that are not settled. */
   pending(): Delivery[] {
-    return this.#pending.all();
+    return this.#deliveries.all();
   }
 
   /** Takes an event with the params that `formatParams` made. */
@@ -158,94 +139,69 @@ export class Destination {
     signal: AbortSignal | undefined,
     isRaw: boolean,
   ): Delivery {
-    const { syncMode, delimiter, maxQueueBytes, maxRequestsPerConnection } =
-      this.#settings;
-    this.#counters.raised++;
-    const text = formatMessage(
-      syncMode ? head.request : head.notification,
-      params,
-    ) + delimiter;
-    if (this.phase !== "taking") return this.#refuseClosed(head);
-    if (this.#queue.length + text.length > maxQueueBytes) {
-      return this.#refuseFull(head, text.length);
+    const { syncMode, delimiter, maxQueueBytes } = this.#settings;
+    const deliveries = this.#deliveries;
+    deliveries.counters.raised++;
+    if (this.phase !== "taking") return deliveries.refuseClosed(head);
+    const frame = syncMode ? head.request : head.notification;
+    const text = formatMessage(frame, params) + delimiter;
+    if (deliveries.queue.length + text.length <= maxQueueBytes) {
+      return deliveries.add(head, text, timeoutMs, signal, isRaw);
     }
-    // A batch fails or is aborted as a whole.
-    const mayJoin = !syncMode && signal === undefined &&
-      maxRequestsPerConnection === Infinity;
-    if (mayJoin) {
-      const batch = this.#queue.batchFor(timeoutMs);
-      if (batch !== undefined) {
-        if (batch.head.event !== head.event) batch.isMixed = true;
-        this.#queue.join(batch, text);
-        return batch;
-      }
-    }
-    const options = this.#optionsFor(timeoutMs, signal, isRaw);
-    const delivery = new Delivery(head, text, options);
-    this.#queue.add(delivery, mayJoin);
-    this.#pending.add(delivery);
-    return delivery;
+    const last = this.notices.at(-1);
+    if (last?.type === "full") last.events++;
+    else this.#notice({ type: "full", events: 1 });
+    return deliveries.refuseFull(head, text.length);
   }
 
-  /** The turn of the event loop has ended in which events were sent. */
-  turnEnded(now: number): void {
-    if (this.#turn !== undefined) this.#turn.endedAt = now;
-    if (this.#refused !== undefined) this.#onSettled?.(this.#refused);
-    this.#turn = this.#usual = this.#refused = undefined;
-    this.#queue.endTurn();
-    this.#advance(now);
+  /**
+   * The turn of the event loop has ended in which events were sent. Returns the
+   * earliest of their deadlines.
+   */
+  turnEnded(now: number): number {
+    const deadline = this.#deliveries.endTurn(now);
+    this.#connections.advance(now);
+    return deadline;
   }
 
   /** A connection was opened; returns the conversation on it. */
   opened(now: number): Conversation {
-    const { syncMode, maxMessageBytes } = this.#settings;
-    const conversation = new Conversation(
-      now,
-      syncMode ? maxMessageBytes : undefined,
-    );
-    this.#counters.connects++;
-    this.#connectBy = Infinity;
-    this.state = "open";
-    this.#current = conversation;
-    this.conversations.add(conversation);
-    this.notices.push({ type: "connect" });
-    return conversation;
+    return this.#connections.open(now);
   }
 
-  /** No connection could be opened: `why`. */
+  /** No connection could be opened: `why`. All that waits for one fails. */
   connectFailed(why: string, cause: unknown, now: number): void {
-    this.state = "idle";
-    this.#connectBy = Infinity;
-    const options = { cause };
-    for (const delivery of this.#queue.all()) {
-      this.#fail(
+    this.#connections.giveUp();
+    for (const delivery of this.#deliveries.queue.all()) {
+      this.#deliveries.fail(
         delivery,
         "connect",
         now,
-        (say) => new ConnectError(say(`cannot connect: ${why}`), options),
+        (say) => new ConnectError(say(`cannot connect: ${why}`), { cause }),
       );
     }
   }
 
-  /** The next write, if there is one and it can be made now. */
+  /** The next write on a conversation, if there is one to be made now. */
   nextWrite(conversation: Conversation): string | Uint8Array | undefined {
-    if (conversation !== this.#current || conversation.isWriting) {
+    if (conversation !== this.#connections.current || conversation.isWriting) {
       return undefined;
     }
     const { syncMode, maxInFlight, maxRequestsPerConnection } = this.#settings;
+    const deliveries = this.#deliveries, { queue } = deliveries;
     let text = "";
     for (
       let delivery;
-      (delivery = this.#queue.peek()) !== undefined &&
+      (delivery = queue.peek()) !== undefined &&
       conversation.messages < maxRequestsPerConnection &&
-      this.#inFlight < maxInFlight;
+      deliveries.inFlight < maxInFlight;
     ) {
       const { bytes } = delivery;
       const length = text.length + delivery.text.length;
       if (text !== "" && (bytes !== undefined || length > WRITE_LENGTH)) break;
-      this.#queue.shift(delivery);
+      queue.shift(delivery);
       this.#lastId = conversation.begin(delivery, this.#lastId);
-      if (syncMode) this.#inFlight++;
+      if (syncMode) deliveries.inFlight++;
       text += syncMode
         ? formatRequest(delivery.id, delivery.text)
         : delivery.text;
@@ -259,21 +215,23 @@ export class Destination {
   /** The operating system has taken the bytes of a write. */
   written(conversation: Conversation, bytes: number, now: number): void {
     if (conversation.state === "closed") return;
-    this.#counters.bytes += bytes;
+    const { counters } = this.#deliveries;
+    counters.bytes += bytes;
     for (const delivery of conversation.written(now)) {
-      this.#counters.written += delivery.count;
+      counters.written += delivery.count;
       if (delivery.state === WRITTEN && delivery.id === 0) {
-        this.#succeed(delivery, now, undefined);
+        this.#deliveries.succeed(delivery, now, undefined);
       }
     }
-    const { maxRequestsPerConnection } = this.#settings;
+    const { maxRequestsPerConnection, maxIdleMs } = this.#settings;
+    if (maxIdleMs !== Infinity) this.hasChanged = true; // it may be idle now
     if (conversation.messages >= maxRequestsPerConnection) {
-      this.#stopWriting(conversation, now);
+      this.#connections.stopWriting(conversation, now);
     }
-    this.#closeIfDone(conversation, now);
+    this.#connections.closeIfDone(conversation, now);
   }
 
-  /** Bytes have come in; their responses are taken by `takeResponses`. */
+  /** Bytes have come in; `takeResponses` takes what they bring. */
   received(conversation: Conversation, bytes: Uint8Array, now: number): void {
     conversation.received(bytes, now);
   }
@@ -295,8 +253,8 @@ export class Destination {
     } catch (error) {
       this.lost(conversation, error as ProtocolError, now);
     }
-    this.#closeIfDone(conversation, now);
-    this.#advance(now);
+    this.#connections.closeIfDone(conversation, now);
+    this.#connections.advance(now);
     return false;
   }
 
@@ -309,12 +267,13 @@ export class Destination {
     error: ConnectionClosedError,
     now: number,
   ): void {
+    if (conversation.state === "closed") return;
     conversation.reason ??= error;
-    this.#stopWriting(conversation, now);
+    this.#connections.stopWriting(conversation, now);
     for (const delivery of conversation.written(now)) {
-      this.#failLost(delivery, error, now);
+      this.#deliveries.failLost(delivery, error, now);
     }
-    this.#closeIfDone(conversation, now);
+    this.#connections.closeIfDone(conversation, now);
   }
 
   /**
@@ -323,47 +282,32 @@ export class Destination {
    */
   lost(conversation: Conversation, error: DeliveryError, now: number): void {
     if (conversation.state === "closed") return;
-    const isOurs = conversation.state === "ending";
-    if (!isOurs) conversation.reason ??= error;
+    if (conversation.state !== "ending") conversation.reason ??= error;
     for (const delivery of conversation.underWay()) {
-      this.#failLost(delivery, conversation.reason ?? error, now);
+      this.#deliveries.failLost(delivery, conversation.reason ?? error, now);
     }
-    this.#close(conversation, now);
+    this.#connections.close(conversation, now);
   }
 
   /** A signal was aborted: those that are not settled fail with its reason. */
   abort(deliveries: Iterable<Delivery>, reason: unknown, now: number): void {
     for (const delivery of deliveries) {
-      this.#fail(delivery, "aborted", now, () => reason);
+      this.#deliveries.fail(delivery, "aborted", now, () => reason);
     }
-    this.#closeAllDone(now);
-  }
-
-  /** The next point in time at which `expire` is to be called, or `Infinity`. */
-  nextDeadline(): number {
-    let next = Math.min(this.#pending.next() ?? Infinity, this.#connectBy);
-    for (const conversation of this.conversations) {
-      next = Math.min(next, conversation.closeBy, this.#idleEnd(conversation));
-    }
-    return next;
+    this.#connections.expire(now);
   }
 
   /** Time has passed: settles and ends what has taken too long. */
   expire(now: number): void {
-    for (const delivery of this.#pending.due(now)) this.#timeOut(delivery, now);
-    if (this.#connectBy <= now) {
-      const { connectTimeoutMs } = this.#settings;
-      const why = `no connection within ${connectTimeoutMs} ms`;
+    for (const delivery of this.#deliveries.due(now)) {
+      this.#timeOut(delivery, now);
+    }
+    if (this.#connections.isTooLate(now)) {
+      const why = `no connection within ${this.#settings.connectTimeoutMs} ms`;
       this.connectFailed(why, new DOMException(why, "TimeoutError"), now);
     }
-    for (const conversation of [...this.conversations]) {
-      if (conversation.closeBy <= now) this.#close(conversation, now);
-      else if (this.#idleEnd(conversation) <= now) {
-        this.#end(conversation, now);
-      }
-    }
-    this.#closeAllDone(now);
-    this.#advance(now);
+    this.#connections.expire(now);
+    this.#connections.advance(now);
   }
 
   /** Refuses what is sent from now on. */
@@ -374,86 +318,8 @@ export class Destination {
   /** Ends the connections in an orderly way; all is settled that was sent. */
   close(now: number): void {
     this.phase = "closed";
-    if (this.state === "connecting") this.state = "idle";
-    this.#connectBy = Infinity;
-    for (const conversation of [...this.conversations]) {
-      // A write under way is one that all have given up: there is no use in it.
-      if (conversation.isWriting) this.#close(conversation, now);
-      else this.#end(conversation, now);
-    }
-  }
-
-  /** Asks for a connection if there is something to write and none is open. */
-  #advance(now: number): void {
-    if (this.state !== "idle" || this.#queue.isEmpty) return;
-    if (this.conversations.size >= MAX_CONVERSATIONS) return;
-    if (this.#inFlight >= this.#settings.maxInFlight) return;
-    this.state = "connecting";
-    this.#attempt++;
-    this.#connectBy = now + this.#settings.connectTimeoutMs;
-  }
-
-  #optionsFor(
-    timeoutMs: number,
-    signal: AbortSignal | undefined,
-    isRaw: boolean,
-  ): DeliveryOptions {
-    const usual = this.#usual;
-    if (usual?.timeoutMs === timeoutMs && signal === undefined && !isRaw) {
-      return usual;
-    }
-    const turn = this.#turn ??= { endedAt: Infinity };
-    const options = { target: this.target, turn, timeoutMs, signal, isRaw };
-    if (signal === undefined && !isRaw) this.#usual = options;
-    return options;
-  }
-
-  #refuse(
-    head: MessageHead,
-    cause: keyof FailedCounts,
-    makeError: ErrorMaker,
-  ): Delivery {
-    this.#counters.failed[cause]++;
-    const delivery = new Delivery(head, "", {
-      target: this.target,
-      turn: { endedAt: Infinity },
-      timeoutMs: this.#settings.timeoutMs,
-      signal: undefined,
-      isRaw: false,
-    });
-    delivery.fail(0, makeError);
-    return delivery;
-  }
-
-  #refuseClosed(head: MessageHead): Delivery {
-    const refused = this.#refuse(
-      head,
-      "closed",
-      (say) => new ConnectionClosedError(say("the client is closed")),
-    );
-    this.#onSettled?.(refused);
-    return refused;
-  }
-
-  /** Events that are refused in one turn share their error: there may be many. */
-  #refuseFull(head: MessageHead, length: number): Delivery {
-    const refused = this.#refused;
-    if (refused !== undefined && refused.head === head) {
-      this.#counters.failed.queueFull++;
-      refused.count++;
-      const notice = this.notices.at(-1);
-      if (notice?.type === "full") notice.events++;
-      return refused;
-    }
-    const problem =
-      `the queue is full: ${this.#queue.events} events of ${this.#queue.length} characters wait, maxQueueBytes is ${this.#settings.maxQueueBytes}, and this event has ${length}`;
-    this.notices.push({ type: "full", events: 1 });
-    this.#turn ??= { endedAt: Infinity };
-    return this.#refused = this.#refuse(
-      head,
-      "queueFull",
-      (say) => new QueueFullError(say(problem)),
-    );
+    this.#connections.giveUp();
+    this.#connections.endAll(now);
   }
 
   #take(
@@ -461,165 +327,57 @@ export class Destination {
     outcome: Outcome<Delivery>,
     now: number,
   ): void {
-    switch (outcome.kind) {
-      case "confirmed":
-        this.#counters.confirmed++;
-        return this.#succeed(
-          outcome.request,
-          now,
-          outcome.request.options.isRaw
-            ? conversation.rawResult()
-            : outcome.result,
-        );
-      case "refused":
-        return this.#fail(outcome.request, "server", now, () => outcome.error);
-      case "broken":
-        return this.#fail(
-          outcome.request,
-          "protocol",
-          now,
-          (say) =>
-            new ProtocolError(
-              say(`the server's response is wrong: ${outcome.reason}`),
-              { mayHaveArrived: true },
-            ),
-        );
-      case "unreadable": {
-        const { error: cause } = outcome;
-        return this.lost(
-          conversation,
-          new ConnectionClosedError(
-            `the server could not read what it got: ${cause.message}`,
-            { cause },
-          ),
-          now,
-        );
-      }
-      case "unmatched":
-        this.#counters.unmatched++;
-        this.notices.push({
-          type: "unmatched",
-          response: conversation.response,
-          reason: outcome.reason,
-        });
+    if (outcome.kind === "unmatched") {
+      this.#deliveries.counters.unmatched++;
+      const { response } = conversation;
+      const { reason } = outcome;
+      return this.#notice({ type: "unmatched", response, reason });
     }
+    if (outcome.kind === "unreadable") {
+      const { error: cause } = outcome;
+      const problem = `the server could not read what it got: ${cause.message}`;
+      const error = new ConnectionClosedError(problem, { cause });
+      return this.lost(conversation, error, now);
+    }
+    const isRaw = outcome.kind === "confirmed" && outcome.request.options.isRaw;
+    const raw = isRaw ? conversation.rawResult() : undefined;
+    this.#deliveries.respond(outcome, raw, now);
   }
 
   #timeOut(delivery: Delivery, now: number): void {
-    const { state } = delivery;
-    const missing = state !== QUEUED
-      ? state === WRITTEN
-        ? "no response"
-        : "the server does not read, not written in full"
-      : this.#current === undefined
-      ? "not connected"
-      : this.#inFlight >= this.#settings.maxInFlight
-      ? `${this.#inFlight} requests are in flight, not written`
-      : "the server does not read, not written";
-    this.#fail(delivery, "timeout", now, (say) =>
-      new DeliveryTimeoutError(
-        say(`${missing} within ${delivery.timeoutMs} ms`),
-        { mayHaveArrived: state !== QUEUED },
-      ));
-    const { carrier } = delivery;
-    if (state === WRITTEN && carrier?.timedOut(delivery)) {
-      const dead = [...this.conversations].find((c) => c === carrier)!;
-      dead.reason ??= new ConnectionClosedError(
-        "the server has not responded to several requests in a row",
-      );
-      this.#stopWriting(dead, now);
-    }
-  }
-
-  #succeed(delivery: Delivery, now: number, result: Delivery["result"]): void {
-    this.#forget(delivery);
-    delivery.succeed(now, result);
-    this.#onSettled?.(delivery);
-  }
-
-  #fail(
-    delivery: Delivery,
-    cause: keyof FailedCounts,
-    now: number,
-    makeError: ErrorMaker,
-  ): void {
-    if (delivery.isSettled) return;
-    this.#counters.failed[cause] += delivery.count;
-    const wasQueued = delivery.state === QUEUED;
-    delivery.state = FAILED;
-    if (wasQueued) this.#queue.remove(delivery);
-    this.#forget(delivery);
-    delivery.fail(now, makeError);
-    this.#onSettled?.(delivery);
-  }
-
-  /** Fails what was written on a connection that is lost. */
-  #failLost(delivery: Delivery, error: DeliveryError, now: number): void {
-    const Loss = error instanceof ProtocolError
-      ? ProtocolError
-      : ConnectionClosedError;
-    const kind = error instanceof ProtocolError ? "protocol" : "closed";
-    const { cause } = error;
-    this.#fail(
+    const { state, timeoutMs, carrier } = delivery;
+    const missing = this.#missing(delivery);
+    this.#deliveries.fail(
       delivery,
-      kind,
+      "timeout",
       now,
-      (say) => new Loss(say(error.message), { cause, mayHaveArrived: true }),
+      (say) =>
+        new DeliveryTimeoutError(say(`${missing} within ${timeoutMs} ms`), {
+          mayHaveArrived: state !== QUEUED,
+        }),
     );
+    if (state !== WRITTEN || !carrier?.timedOut(delivery)) return;
+    carrier.reason ??= new ConnectionClosedError(
+      "the server has not responded to several requests in a row",
+    );
+    this.#connections.stopWriting(carrier as Conversation, now);
   }
 
-  /** Takes a delivery out of everything but the queue. */
-  #forget(delivery: Delivery): void {
-    this.#pending.delete(delivery);
-    if (delivery.id === 0) return;
-    this.#inFlight--;
-    delivery.carrier!.forget(delivery);
-  }
-
-  /** No more goes out on this connection; the next event opens another. */
-  #stopWriting(conversation: Conversation, now: number): void {
-    if (conversation.state === "open") conversation.state = "reading";
-    if (this.#current === conversation) {
-      this.#current = undefined;
-      this.state = "idle";
-      this.#advance(now);
+  /** What a delivery lacks whose time is over. */
+  #missing({ state }: Delivery): string {
+    if (state === WRITTEN) return "no response";
+    if (state !== QUEUED) {
+      return "the server does not read, not written in full";
     }
+    if (this.#connections.current === undefined) return "not connected";
+    const { inFlight } = this.#deliveries;
+    return inFlight >= this.#settings.maxInFlight
+      ? `${inFlight} requests are in flight, not written`
+      : "the server does not read, not written";
   }
 
-  /** Ends a conversation that was only read, once all responses are there. */
-  #closeIfDone(conversation: Conversation, now: number): void {
-    if (conversation.state !== "reading" || !conversation.isIdle) return;
-    if (conversation.reason !== undefined) this.#close(conversation, now);
-    else this.#end(conversation, now);
-  }
-
-  #closeAllDone(now: number): void {
-    for (const conversation of [...this.conversations]) {
-      this.#closeIfDone(conversation, now);
-    }
-  }
-
-  /** Tells the server that no more comes, and gives it time to end too. */
-  #end(conversation: Conversation, now: number): void {
-    if (conversation.state === "ending") return;
-    this.#stopWriting(conversation, now);
-    conversation.state = "ending";
-    conversation.closeBy = now + LINGER_MS;
-  }
-
-  #close(conversation: Conversation, now: number): void {
-    this.#stopWriting(conversation, now);
-    conversation.state = "closed";
-    conversation.drop();
-    this.conversations.delete(conversation);
-    this.notices.push({ type: "disconnect", error: conversation.reason });
-    this.#advance(now);
-  }
-
-  /** When a conversation has been idle for long enough to end it. */
-  #idleEnd(conversation: Conversation): number {
-    return conversation.state === "open" && conversation.isIdle
-      ? conversation.activeAt + this.#settings.maxIdleMs
-      : Infinity;
+  #notice(notice: Notice): void {
+    this.notices.push(notice);
+    this.hasChanged = true;
   }
 }

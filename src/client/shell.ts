@@ -14,8 +14,8 @@ import { MAX_ID, type MessageHead } from "../protocol/message.ts";
 import { type EventSocket, isOverTls } from "../protocol/socket.ts";
 import {
   closeQuietly,
+  type Connect,
   type Connection,
-  toConnection,
 } from "../transport/connection.ts";
 import { nextTurn } from "../transport/next_turn.ts";
 import { Timer } from "../transport/timer.ts";
@@ -25,6 +25,7 @@ import {
   type TlsOptions,
 } from "../transport/tls.ts";
 import { Aborts } from "./aborts.ts";
+import { Connector } from "./connector.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Delivery } from "./delivery.ts";
 import { Destination, type Notice } from "./destination.ts";
@@ -63,9 +64,10 @@ export class DestinationShell {
   readonly #lines: Set<Line> = new Set();
   readonly #aborts: Aborts;
   readonly #timer: Timer = new Timer(() => void this.#ring());
-  #attempt: { number: number; controller: AbortController } | undefined;
+  readonly #connector: Connector;
   #isTurnAwaited = false;
   #isRinging = false;
+  readonly #onTurnEnd = (): void => this.#endTurn();
   /** Counts what arrives, so that a timer can wait for it. */
   #arrivals = 0;
   /** What is settled and has not been told. */
@@ -93,6 +95,18 @@ export class DestinationShell {
       settings,
       Math.floor(Math.random() * MAX_ID),
       onSettled && ((delivery) => void this.#settled.push(delivery)),
+    );
+    this.#connector = new Connector(
+      (signal) => this.#connect(signal),
+      (connection) => this.#opened(connection),
+      (cause) => {
+        this.#core.connectFailed(
+          this.#explain(cause),
+          cause,
+          performance.now(),
+        );
+        this.#act();
+      },
     );
     this.#aborts = new Aborts((deliveries, reason) => {
       this.#core.abort(deliveries, reason, performance.now());
@@ -126,7 +140,7 @@ export class DestinationShell {
     const delivery = this.#core.send(head, params, timeoutMs, signal, isRaw);
     if (!this.#isTurnAwaited) {
       this.#isTurnAwaited = true;
-      Promise.resolve().then(() => this.#endTurn());
+      queueMicrotask(this.#onTurnEnd);
     }
     // Last, as methods of a signal may have been replaced by ones that raise.
     if (signal !== undefined) this.#aborts.listen(delivery, signal);
@@ -163,25 +177,25 @@ export class DestinationShell {
 
   #endTurn(): void {
     this.#isTurnAwaited = false;
-    if (this.#core.isInTurn) this.#core.turnEnded(performance.now());
-    this.#act();
+    if (!this.#core.isInTurn) return;
+    const now = performance.now();
+    const deadline = this.#core.turnEnded(now);
+    if (deadline < this.#timer.due) this.#timer.set(deadline, now);
+    if (this.#core.hasChanged) return this.#act();
+    for (const line of this.#lines) this.#pump(line);
   }
 
   /** Does what the core says. */
   #act(): void {
     const core = this.#core;
-    if (this.#attempt?.number !== (core.wantedAttempt || undefined)) {
-      this.#changeAttempt(core.wantedAttempt);
-    }
+    core.hasChanged = false;
+    this.#connector.want(core.wantedAttempt);
     for (const line of this.#lines) {
       const { state } = line.conversation;
-      if (state === "open") {
-        if (!line.isWriting) this.#write(line);
-      } else if (state !== "reading") {
-        this.#endLine(line);
-      }
+      if (state === "open") this.#pump(line);
+      else if (state !== "reading") this.#endLine(line);
     }
-    const next = core.nextDeadline();
+    const next = core.nextDeadline;
     if (next < this.#timer.due) this.#timer.set(next);
     // Beside a connection, which lasts longer, it may ring for nothing: setting it
     // anew for each lone event takes more time.
@@ -212,36 +226,7 @@ export class DestinationShell {
     for (const notice of notices) this.#tellNotice(notice);
   }
 
-  #changeAttempt(wanted: number): void {
-    const { controller } = this.#attempt ?? {};
-    this.#attempt = undefined; // first: the abort may run code that raises
-    controller?.abort();
-    // That code may have come here already.
-    if (wanted > 0 && this.#attempt === undefined) this.#open(wanted);
-  }
-
-  async #open(number: number): Promise<void> {
-    const controller = new AbortController();
-    const attempt = this.#attempt = { number, controller };
-    const { host, port } = this.target;
-    let opened: Awaited<ReturnType<ClientSettings["connect"]>> | undefined;
-    let connection: Connection;
-    try {
-      opened = await this.#settings.connect(host, port, {
-        signal: controller.signal,
-        ...this.#tls !== undefined && { tls: this.#tls },
-      });
-      // It may have been given up meanwhile.
-      if (this.#attempt !== attempt) return void closeQuietly(opened);
-      connection = toConnection(opened);
-    } catch (cause) {
-      if (opened !== undefined) closeQuietly(opened);
-      if (this.#attempt !== attempt) return;
-      this.#attempt = undefined;
-      this.#core.connectFailed(this.#explain(cause), cause, performance.now());
-      return this.#act();
-    }
-    this.#attempt = undefined;
+  #opened(connection: Connection): void {
     this.#arrivals++;
     const conversation = this.#core.opened(performance.now());
     const line = { connection, conversation, isWriting: false, isEnded: false };
@@ -250,26 +235,36 @@ export class DestinationShell {
     this.#act();
   }
 
-  async #write(line: Line): Promise<void> {
+  /** Writes what can be written. */
+  #pump(line: Line): void {
+    if (line.isWriting) return;
+    const first = this.#core.nextWrite(line.conversation);
+    if (first !== undefined) this.#write(line, first);
+  }
+
+  async #write(line: Line, first: string | Uint8Array): Promise<void> {
     const { connection, conversation } = line;
     const core = this.#core;
-    let next = core.nextWrite(conversation);
-    if (next === undefined) return;
     line.isWriting = true;
     try {
-      for (; next !== undefined; next = core.nextWrite(conversation)) {
+      let next: string | Uint8Array | undefined = first;
+      do {
         const bytes = typeof next === "string" ? encoder.encode(next) : next;
-        await writeAll(connection, bytes);
+        const { length } = bytes;
+        let at = await connection.write(bytes);
+        while (at < length) at += await connection.write(bytes.subarray(at));
         this.#arrivals++;
-        core.written(conversation, bytes.length, performance.now());
+        core.written(conversation, length, performance.now());
         if (core.notices.length > 0 || this.#settled.length > 0) this.#tell();
-      }
+        next = core.nextWrite(conversation);
+      } while (next !== undefined);
     } catch (cause) {
       const error = this.#lossOf(cause);
       core.writeFailed(conversation, error, performance.now());
     }
     line.isWriting = false;
-    this.#act();
+    if (core.hasChanged) this.#act();
+    else this.#aborts.stopListening();
   }
 
   async #read(line: Line): Promise<void> {
@@ -291,10 +286,10 @@ export class DestinationShell {
         // fill the server's buffers, and in the end ours.
         if (!this.#settings.syncMode) continue;
         while (core.takeResponses(conversation, performance.now())) {
-          this.#act();
+          this.#afterResponses(line);
           await null;
         }
-        this.#act();
+        this.#afterResponses(line);
       }
       error = conversation.endOfBytes();
     } catch (cause) {
@@ -304,13 +299,24 @@ export class DestinationShell {
     this.#act();
   }
 
+  /** Goes on with what waited for responses, and tells what they did. */
+  #afterResponses(line: Line): void {
+    const { hasChanged, notices } = this.#core;
+    if (hasChanged || notices.length > 0 || this.#settled.length > 0) {
+      this.#act();
+    } else {
+      this.#pump(line);
+      this.#aborts.stopListening();
+    }
+  }
+
   /**
    * The timer has rung. It may ring late, as the application kept the event loop
    * busy: what has arrived meanwhile comes first.
    */
   async #ring(): Promise<void> {
     if (this.#isRinging) return;
-    const lateness = performance.now() - this.#core.nextDeadline();
+    const lateness = performance.now() - this.#core.nextDeadline;
     if (lateness > ON_TIME_MS) {
       this.#isRinging = true;
       let seen: number;
@@ -323,6 +329,15 @@ export class DestinationShell {
     }
     this.#core.expire(performance.now());
     this.#act();
+  }
+
+  #connect(signal: AbortSignal): ReturnType<Connect> {
+    const { host, port } = this.target;
+    const tls = this.#tls;
+    return this.#settings.connect(host, port, {
+      signal,
+      ...tls !== undefined && { tls },
+    });
   }
 
   /** Why no connection could be opened. */
@@ -340,14 +355,6 @@ export class DestinationShell {
       cause,
     });
   }
-}
-
-async function writeAll(
-  connection: Connection,
-  bytes: Uint8Array,
-): Promise<void> {
-  let at = await connection.write(bytes);
-  while (at < bytes.length) at += await connection.write(bytes.subarray(at));
 }
 
 /** The message of whatever was thrown, by code of any make. */

@@ -86,7 +86,7 @@ export class WriteQueue {
       this.#first++;
       this.#removed--;
     }
-    this.#compact();
+    this.#deliveries.length = this.#first = this.#removed = 0;
   }
 
   /** Takes the first delivery out. */

@@ -97,8 +97,11 @@ function isScalar(value: unknown): boolean {
   }
 }
 
-/** Whether JSON carries a value; if not, `problemOf` says why not, and where. */
-function isCarried(value: unknown): boolean {
+/**
+ * Whether JSON carries a value, for sure; if not, {@linkcode refusalOf} says
+ * whether and where it does not.
+ */
+export function isCarried(value: unknown): boolean {
   try {
     return isScalar(value) ||
       typeof value === "object" && roomAfter(value!, 1, MAX_LENGTH) >= 0;

@@ -7,7 +7,7 @@
 import { checkText } from "./checks.ts";
 import { ParamsError } from "./errors.ts";
 import { JsonText } from "./json.ts";
-import { describe, refusalOf, refuse } from "./json_check.ts";
+import { describe, isCarried, refusalOf, refuse } from "./json_check.ts";
 import { depthOf, membersOf } from "./json_members.ts";
 import { MAX_DEPTH } from "./json_stream.ts";
 
@@ -129,8 +129,6 @@ function guardedTextOf(
 }
 
 function textOf(params: EventParams, reserved: string | undefined): string {
-  if (params instanceof NamedParams) return pairsText(params, reserved);
-  if (params instanceof JsonText) return checkedText(params, reserved);
   if (typeof params !== "object" || params === null) {
     throw refuse(
       ["params"],
@@ -139,8 +137,12 @@ function textOf(params: EventParams, reserved: string | undefined): string {
       }, expected a plain object, an array, NamedParams or JsonText`,
     );
   }
-  const refusal = refusalOf(params, "params");
-  if (refusal !== undefined) throw refusal;
+  if (!isCarried(params)) {
+    if (params instanceof NamedParams) return pairsText(params, reserved);
+    if (params instanceof JsonText) return checkedText(params, reserved);
+    const refusal = refusalOf(params, "params");
+    if (refusal !== undefined) throw refusal;
+  }
   if (
     reserved !== undefined && Object.hasOwn(params, reserved) &&
     !Array.isArray(params)
