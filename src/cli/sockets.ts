@@ -1,26 +1,25 @@
 /** The sockets that an argument names. */
 
 import {
-  type EventParams,
   type EventSocket,
   parseSocket,
   parseVirtualSocket,
 } from "../../mod.ts";
+import { UsageError } from "./arguments.ts";
 
-/** A socket, or all those of a virtual one. */
-export function toSockets(text: string): EventSocket[] {
+/**
+ * Reads a socket, or all those of a virtual one.
+ *
+ * @throws {UsageError} if none is given.
+ * @throws {SocketSyntaxError} if it is not a socket.
+ */
+export function toSockets(text: string | undefined): EventSocket[] {
+  if (text === undefined) {
+    throw new UsageError(
+      "no socket is given, expected jsonrpc:host:port[/method]",
+    );
+  }
   return text.startsWith("virtual:")
-    ? parseVirtualSocket(text).sockets
+    ? [...parseVirtualSocket(text).sockets]
     : [parseSocket(text)];
-}
-
-/** What to warn of when params do not go out to one of the sockets. */
-export function warningOf(
-  sockets: readonly EventSocket[],
-  params: EventParams | undefined,
-): string | undefined {
-  const isDropped = Array.isArray(params) && params.length > 0 &&
-    sockets.some(({ protocol }) => protocol === "tcp");
-  if (!isDropped) return undefined;
-  return 'to a "tcp:" socket, params without names do not go out (as in OpenSIPS 3.1 and later)';
 }
