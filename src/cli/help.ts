@@ -4,10 +4,10 @@ import config from "../../deno.json" with { type: "json" };
 import { COMMANDS } from "./commands.ts";
 
 /** What `--version` prints. */
-export const VERSION = `event-jsonrpc ${config.version}`;
+export const VERSION: string = `event-jsonrpc ${config.version}`;
 
 /** What `--help` prints. */
-export const HELP = `${VERSION}
+export const HELP: string = `${VERSION}
 Raises events as OpenSIPS does: JSON-RPC 2.0 straight over TCP.
 
 Usage: event-jsonrpc <command> [arguments] [options]

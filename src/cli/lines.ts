@@ -1,7 +1,7 @@
 /** Lines of a stream, as they come in. */
 
 /** The longest line that is kept, in bytes. */
-export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+export const MAX_LINE_BYTES: number = 16 * 1024 * 1024;
 
 /** A line that cannot be read. */
 export class LineError extends Error {

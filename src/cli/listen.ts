@@ -140,4 +140,5 @@ async function toListenerTls(
       `${positional[0]} is over TLS, expected --cert and --key with it`,
     );
   }
+  return undefined;
 }
