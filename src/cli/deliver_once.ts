@@ -5,24 +5,20 @@ import {
   EventInterface,
   type EventInterfaceOptions,
   type EventParams,
-  type RaiseOptions,
 } from "../../mod.ts";
-import { type Outcome, outcomeOf } from "./outcome.ts";
+import { type Outcome, outcomeOf, type Result } from "./outcome.ts";
 
 /** What became of the event. */
 export interface Delivered {
   readonly outcome: Outcome;
   /** The server's result, as it came. */
-  readonly result: unknown;
+  readonly result: Result;
   readonly error: Error | undefined;
   /** Of a virtual socket, the one that delivered the event. */
   readonly via: string | undefined;
   readonly ms: number;
   readonly bytes: number;
 }
-
-/** Asks for the result as the server sent it. */
-const RAW: RaiseOptions & { rawResult: true } = { rawResult: true };
 
 /** Delivers an event, and closes the connection. Never rejects for a delivery. */
 export function deliverOnce(
@@ -45,9 +41,9 @@ async function deliverPlain(
   const client = new EventClient(socket, options);
   const start = performance.now();
   let outcome: Outcome = options.syncMode ? "confirmed" : "sent";
-  let result: unknown, error: Error | undefined;
+  let result: Result, error: Error | undefined;
   try {
-    result = await client.raise(event, params, RAW);
+    result = await client.raise(event, params, { rawResult: true });
   } catch (failure) {
     outcome = "failed";
     error = failure as Error;

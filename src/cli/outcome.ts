@@ -19,8 +19,11 @@ export function outcomeOf(report: DeliveryReport, isSync: boolean): Outcome {
   return isSync ? "confirmed" : "sent";
 }
 
-/** A server's result as JSON, as it came if that is known. */
-export function resultText(result: unknown): string {
+/** A server's result. */
+export type Result = DeliveryReport["result"];
+
+/** A result as JSON; what is parsed is formatted anew. */
+export function resultText(result: Result): string {
   return result instanceof JsonText ? result.text : JSON.stringify(result);
 }
 

@@ -4,14 +4,12 @@ import {
   buildMessage,
   type DeliveryReport,
   type EventInterface,
-  type EventParams,
 } from "../../mod.ts";
 import type { FailedFile } from "./failed_file.ts";
 import type { Failures } from "./failures.ts";
 import { type EventLine, parseEventLine } from "./event_line.ts";
 import { LineError } from "./lines.ts";
 import { exitCodeOf, explain, outcomeOf } from "./outcome.ts";
-import { toSendable } from "./sendable.ts";
 import type { Outage } from "./outage.ts";
 
 /** How many names of events are kept; the one that came first has to go. */
@@ -101,10 +99,9 @@ export class PumpRun {
     }
     if (line.trim() === "") return;
     const { events, isStrict, eventParam } = this.#settings;
-    let parsed: EventLine, params: EventParams | undefined;
+    let parsed: EventLine;
     try {
       parsed = parseEventLine(line);
-      params = parsed.params && toSendable(parsed.params);
       if (isStrict) { // else wrong params are known after other lines only
         buildMessage(DIALECT, parsed.event, parsed.params, {
           ...eventParam !== undefined && { eventParam },
@@ -116,7 +113,7 @@ export class PumpRun {
     }
     this.underWay++;
     this.#lengthUnderWay += line.length;
-    const reports = events.raise(parsed.event, params);
+    const reports = events.raise(parsed.event, parsed.params);
     if (reports !== this.#last?.reports) {
       this.#last = { reports, numbers: [], lines: [], length: 0 };
       this.#settle(this.#last);

@@ -9,7 +9,6 @@ import { describe, exitCodeOf, explain, resultText } from "./outcome.ts";
 import { Output, stderr } from "./output.ts";
 import { parseParams, parseParamsOption } from "./params.ts";
 import { printable } from "./printable.ts";
-import { toSendable } from "./sendable.ts";
 import { toSockets } from "./sockets.ts";
 
 const HELP = String.raw`Raises an event: sends it to a JSON-RPC server.
@@ -95,7 +94,7 @@ async function run(given: Arguments): Promise<number> {
     return 0;
   }
 
-  const delivered = await deliverOnce(socket, event, toSendable(params), {
+  const delivered = await deliverOnce(socket, event, params, {
     ...options,
     onWarning(message) {
       if (!has("quiet")) stderr.print(printable(`warning: ${message}`));

@@ -629,7 +629,7 @@ Deno.test("raise tells that the server did not answer: exit code 4", async () =>
   assertEquals(code, 4);
   assertStringIncludes(
     stderr,
-    "no reply within 300 ms; the server may have received it",
+    "no response within 300 ms; the server may have received it",
   );
 });
 
