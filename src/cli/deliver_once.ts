@@ -8,7 +8,7 @@ import {
 } from "../../mod.ts";
 import { type Outcome, outcomeOf, type Result } from "./outcome.ts";
 
-/** What became of the event. */
+/** The outcome of the event. */
 export interface Delivered {
   readonly outcome: Outcome;
   /** The server's result, as it came. */

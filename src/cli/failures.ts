@@ -39,7 +39,7 @@ export class Failures {
     this.#countMs = countMs;
   }
 
-  /** Takes a failure. */
+  /** Tells a failure, or holds it back. */
   failed(message: string): void {
     if (this.#told < MAX_TOLD) {
       this.#told++;
@@ -50,7 +50,7 @@ export class Failures {
     this.#timer ??= setTimeout(() => this.countHeld(), this.#countMs);
   }
 
-  /** Takes it that an event was delivered. */
+  /** Notes that an event was delivered. */
   succeeded(): void {
     if (this.#told === 0) return;
     // Events that fail and succeed in turn must not be told without end.

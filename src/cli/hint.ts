@@ -35,10 +35,12 @@ function hintFor(error: unknown, socket: EventSocket, raised: Raised): string {
   const { host, port, method } = socket;
   if (error instanceof ServerError) {
     if (error.code === -32601) {
-      const name = JSON.stringify(method ?? raised.event ?? "the event's name");
-      return `the method was ${name}: another one can follow the port, as in jsonrpc:${
-        formatAddress({ hostname: host, port })
-      }/method`;
+      const name = method ?? raised.event;
+      const was = name === undefined
+        ? ""
+        : `the method was ${JSON.stringify(name)}: `;
+      const address = formatAddress({ hostname: host, port });
+      return `${was}another method can follow the port, as in jsonrpc:${address}/method`;
     }
     if (error.code !== -32602 || raised.params === undefined) return "";
     const { length } = raised.params;

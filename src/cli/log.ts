@@ -50,7 +50,7 @@ export class Log {
     this.#retryMs = retryMs;
   }
 
-  /** How many lines are lost and not told of yet. */
+  /** How many lines are lost and not reported in the log yet. */
   get lost(): number {
     return this.#lost;
   }

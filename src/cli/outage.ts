@@ -14,7 +14,7 @@ export class Outage {
   #failed = 0;
   #wasConnected = true;
 
-  /** Takes it that `count` events failed at a time, in milliseconds. */
+  /** Notes that `count` events failed at the time `now`, in milliseconds. */
   failed(error: unknown, count: number, now: number): void {
     if (!(error instanceof DeliveryError)) return;
     // A server that responds is there.
@@ -24,7 +24,7 @@ export class Outage {
     if (isDisconnected(error)) this.#wasConnected = false;
   }
 
-  /** Takes it that an event was delivered. Returns what there is to tell. */
+  /** Notes that an event was delivered. Returns a message if an outage ends. */
   succeeded(now: number): string | undefined {
     if (this.#since === undefined) return undefined;
     const seconds = ((now - this.#since) / 1000).toFixed(1);

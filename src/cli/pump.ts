@@ -97,7 +97,9 @@ async function run(given: Arguments): Promise<number> {
     maxQueueBytes: 4 * MAX_LINE_BYTES + window * EVENT_BYTES,
     onWarning: warn,
   };
-  const tell = (message: string) => void stderr.print(printable(message));
+  const tell = (message: string) => {
+    if (!has("quiet")) stderr.print(printable(message));
+  };
   const { syncMode: isSync = false, delimiter, eventParam } = options;
   const failures = new Failures({
     fail: (message) => void stderr.fail(message),
@@ -148,7 +150,7 @@ async function run(given: Arguments): Promise<number> {
   const ms = Math.round(performance.now() - start);
   if (has("json")) {
     stdout.printJson(JSON.stringify({ ...pumping.counts, ms }));
-  } else if (!has("quiet")) {
+  } else {
     tell(summaryOf(pumping, isSync, start));
   }
   await stdout.flush();

@@ -1,4 +1,4 @@
-/** Events that are raised from lines, and what becomes of the lines. */
+/** Raises the events of lines, and counts their outcomes. */
 
 import {
   buildMessage,

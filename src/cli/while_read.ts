@@ -1,4 +1,4 @@
-/** Printing of what there may be any number of. */
+/** Printing at the pace of the reader. */
 
 /**
  * Prints as long as the output is read; `tell` is called with how many were left

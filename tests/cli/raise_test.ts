@@ -175,7 +175,7 @@ Deno.test("raise names the port, the method or the params that may be wrong", as
       ],
       [
         [socket, "E_X", "--sync"],
-        `the method was "E_X": another one can follow`,
+        `the method was "E_X": another method can follow`,
       ],
       [[`${socket}/m`, "E_X", "--sync"], 'the method was "m"'],
       [
