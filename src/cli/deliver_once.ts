@@ -5,6 +5,7 @@ import {
   EventInterface,
   type EventInterfaceOptions,
   type EventParams,
+  ParamsError,
 } from "../../mod.ts";
 import { type Outcome, outcomeOf, type Result } from "./outcome.ts";
 
@@ -20,7 +21,12 @@ export interface Delivered {
   readonly bytes: number;
 }
 
-/** Delivers an event, and closes the connection. Never rejects for a delivery. */
+/**
+ * Delivers an event, and closes the connection.
+ *
+ * Rejects with {@linkcode ParamsError} if the params are wrong, and never because
+ * the event is not delivered.
+ */
 export function deliverOnce(
   socket: string,
   event: string,
@@ -45,6 +51,7 @@ async function deliverPlain(
   try {
     result = await client.raise(event, params, { rawResult: true });
   } catch (failure) {
+    if (failure instanceof ParamsError) throw failure;
     outcome = "failed";
     error = failure as Error;
   }

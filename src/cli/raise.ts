@@ -81,15 +81,12 @@ async function run(given: Arguments): Promise<number> {
   const params = await readParams(given);
   const options = await toDeliveryOptions(given, sockets);
   const { syncMode: isSync = false, eventParam, delimiter } = options;
-  const messages = sockets.map((target) =>
-    buildMessage(target, event, params, {
-      ...isSync && { id: 1 },
-      ...eventParam !== undefined && { eventParam },
-    })
-  );
   const stdout = new Output(Deno.stdout);
   if (has("dry-run")) {
-    for (const message of messages) stdout.print(message);
+    for (const target of sockets) {
+      const id = isSync ? 1 : undefined;
+      stdout.print(buildMessage(target, event, params, { id, eventParam }));
+    }
     await stdout.flush();
     return 0;
   }
