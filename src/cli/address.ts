@@ -23,7 +23,7 @@ export function parseAddress(
     );
   }
   const match =
-    /^(?:jsonrpcs?:|http:\/\/)?(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([^:]*)$/.exec(
+    /^(?:jsonrpcs?:|http:\/\/)?(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?([^:]*)$/.exec(
       text,
     );
   if (match === null) {
@@ -35,7 +35,7 @@ export function parseAddress(
   }
   const [, ipv6, name, port] = match;
   return {
-    hostname: ipv6 ?? name ?? "127.0.0.1",
+    hostname: ipv6 ?? (name || "127.0.0.1"),
     port: toInteger(port, "the port", 0, 65535)!,
   };
 }
@@ -43,4 +43,27 @@ export function parseAddress(
 /** `host:port`, with an IPv6 host in brackets. */
 export function formatAddress({ hostname, port }: Address): string {
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+/** Says that nobody can listen at an address, and the likely cause. */
+export function listenProblem(error: Error, address: Address): string {
+  const text = formatAddress(address);
+  return `Cannot listen at ${text}: ${error.message}${hintOf(error, address)}`;
+}
+
+function hintOf(error: Error, { hostname, port }: Address): string {
+  const { AddrInUse, AddrNotAvailable, NotCapable, PermissionDenied } =
+    Deno.errors;
+  if (error instanceof AddrInUse) {
+    return `; another program listens at port ${port}, port 0 picks a free one`;
+  }
+  if (error instanceof AddrNotAvailable) {
+    return `; this machine does not have the address ${hostname}`;
+  }
+  if (error instanceof NotCapable) {
+    return `; run it with --allow-net=${formatAddress({ hostname, port })}`;
+  }
+  return error instanceof PermissionDenied && port < 1024
+    ? `; port ${port} is below 1024, for which root's rights are needed`
+    : "";
 }

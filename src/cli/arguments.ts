@@ -1,113 +1,122 @@
 /** Options and positional arguments of a command, checked. */
 
-import { parseArgs } from "@std/cli/parse-args";
-import { nearest } from "./did_you_mean.ts";
-
-/** A wrong use of the command: exit code 2. */
+/** Wrong use of the command: exit code 2. */
 export class UsageError extends Error {
   override name = "UsageError";
+  /** A name that nobody knows, and the names that it may have been meant for. */
+  readonly unknown: UnknownName | undefined;
+
+  constructor(message: string, unknown?: UnknownName) {
+    super(message);
+    this.unknown = unknown;
+  }
 }
 
-/** The help of a command is asked for, and nothing else. */
-export class HelpRequest extends Error {
-  override name = "HelpRequest";
-}
-
-/** The names of the options that a command knows. */
-export interface OptionNames {
-  boolean: readonly string[];
-  string: readonly string[];
-  /** Those that may come more than once. */
-  list?: readonly string[];
-}
-
-/** What was given. */
-export interface Arguments {
-  positional: string[];
-  /** Whether a boolean option was given. */
-  has(name: string): boolean;
-  /** The text of a string option, if given. */
-  text(name: string): string | undefined;
-  /** All texts of an option that may come more than once. */
-  texts(name: string): string[];
+/** A name that nobody knows, and the known ones. */
+export interface UnknownName {
+  readonly name: string;
+  readonly known: readonly string[];
 }
 
 /**
- * Parses `args`. Whatever follows `--` is positional.
+ * The options of a command by their names. A `flag` takes no value, a `text`
+ * takes one and may come once, a `list` takes one each time it comes.
+ */
+export type OptionKinds = Readonly<Record<string, "flag" | "text" | "list">>;
+
+/** The arguments of a command. */
+export interface Arguments {
+  readonly positional: readonly string[];
+  /** Whether the help is asked for; then nothing else is checked. */
+  readonly wantsHelp: boolean;
+  /** Whether a flag is given. */
+  has(name: string): boolean;
+  /** The value of a text option, if it is given. */
+  text(name: string): string | undefined;
+  /** All values of a list option. */
+  texts(name: string): readonly string[];
+}
+
+/**
+ * Parses the arguments of a command. A value stands after the option's name or
+ * after "=", and may begin with "-", as the codes of JSON-RPC errors do. All
+ * that follows `--` is positional.
  *
- * @throws {HelpRequest} for `--help` and `-h`.
- * @throws {UsageError} for an option that is unknown, lacks the value that it
- * needs, has one that it does not take, or comes twice.
+ * @throws {UsageError} if an option is unknown, has no value though it needs
+ * one, has a value that it does not take, or is given twice.
  */
 export function parseArguments(
   args: readonly string[],
-  { boolean, string, list = [] }: OptionNames,
+  kinds: OptionKinds,
 ): Arguments {
-  const known = [...boolean, ...string, ...list, "help"]
-    .map((name) => `--${name}`);
-  const parsed = parseArgs(normalize(args, { boolean, string, list }), {
-    boolean,
-    string: ["_", ...string, ...list],
-    collect: list,
-    unknown(arg, key) {
-      if (key === undefined) return true;
-      const [name] = arg.split("=");
-      throw new UsageError(
-        `unknown option ${name}` +
-          (name.startsWith("--")
-            ? nearest(name, known)
-            : ` (after "--", what begins with "-" is no option)`),
-      );
-    },
-  });
+  const positional: string[] = [];
+  const values = new Map<string, string[]>();
+  let wantsHelp = false;
+  let unknown: UsageError | undefined;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") {
+      positional.push(...args.slice(i + 1));
+      break;
+    }
+    if (arg === "--help" || arg === "-h") {
+      wantsHelp = true;
+      break;
+    }
+    if (!arg.startsWith("-") || arg === "-") {
+      positional.push(arg);
+      continue;
+    }
+    const equals = arg.indexOf("=");
+    const option = equals === -1 ? arg : arg.slice(0, equals);
+    const name = option.slice(2);
+    const kind = option.startsWith("--") && Object.hasOwn(kinds, name)
+      ? kinds[name]
+      : undefined;
+    if (kind === "flag" || option === "--help") {
+      if (equals !== -1) {
+        throw new UsageError(`option ${option} takes no value`);
+      }
+      values.set(name, []);
+    } else if (kind === undefined) {
+      unknown ??= unknownOption(option, kinds);
+    } else {
+      const value = equals === -1 ? args[++i] : arg.slice(equals + 1);
+      if (value === undefined || value === "") {
+        throw new UsageError(`option ${option} needs a value`);
+      }
+      const given = values.get(name) ?? [];
+      if (kind === "text" && given.length > 0) {
+        throw new UsageError(`option ${option} is given twice, expected once`);
+      }
+      values.set(name, [...given, value]);
+    }
+  }
+  // Help is printed whatever stands before it.
+  if (unknown !== undefined && !wantsHelp) throw unknown;
   return {
-    positional: parsed._,
-    has: (name) => parsed[name] === true,
-    text: (name) => parsed[name] as string | undefined,
-    texts: (name) => parsed[name] as string[],
+    positional,
+    wantsHelp,
+    has: (name) => values.has(name),
+    text: (name) => values.get(name)?.[0],
+    texts: (name) => values.get(name) ?? [],
   };
 }
 
-/**
- * Writes `--name value` as `--name=value`, so that a value may begin with "-",
- * as the codes of JSON-RPC errors do; and checks what `parseArgs` would let
- * pass, by the same errors.
- */
-function normalize(
-  args: readonly string[],
-  { boolean, string, list }: Required<OptionNames>,
-): string[] {
-  const normal: string[] = [];
-  const seen = new Set<string>();
-  for (let i = 0; i < args.length; i++) {
-    if (args[i] === "--") return [...normal, ...args.slice(i)];
-    const [, name, given] = /^--([^=]+)(?:=(.*))?$/s.exec(args[i]) ?? [];
-    if (args[i] === "--help" || args[i] === "-h") throw new HelpRequest();
-    if (name === "_") throw new UsageError("unknown option --_");
-    if (given !== undefined && ["help", ...boolean].includes(name)) {
-      throw new UsageError(`option --${name} takes no value`);
-    }
-    if (!string.includes(name) && !list.includes(name)) {
-      normal.push(args[i]);
-      continue;
-    }
-    if (seen.has(name) && !list.includes(name)) {
-      throw new UsageError(`option --${name} is given twice, expected once`);
-    }
-    seen.add(name);
-    const value = given ?? args[++i];
-    if (value === undefined || value === "") {
-      throw new UsageError(`option --${name} needs a value`);
-    }
-    normal.push(`--${name}=${value}`);
+function unknownOption(option: string, kinds: OptionKinds): UsageError {
+  if (!option.startsWith("--")) {
+    return new UsageError(
+      `unknown option ${option} (after "--", words that begin with "-" are no options)`,
+    );
   }
-  return normal;
+  const known = [...Object.keys(kinds), "help"].map((name) => `--${name}`);
+  return new UsageError(`unknown option ${option}`, { name: option, known });
 }
 
 /**
  * Reads the text of a numeric option.
  *
- * @throws {UsageError} unless it is an integer from `min` to `max`.
+ * @throws {UsageError} if it is not an integer from `min` to `max`.
  */
 export function toInteger(
   text: string | undefined,
@@ -125,64 +134,4 @@ export function toInteger(
     );
   }
   return value;
-}
-
-/**
- * Parses JSON that was given as an argument, and refuses what would not go out
- * as it was given: names that come twice or would change places, and numbers
- * that cannot be held.
- *
- * @throws {UsageError} if it is not JSON, or would change.
- */
-export function toJson(text: string, name: string): unknown {
-  const names: string[] = [];
-  let value: unknown;
-  try {
-    value = JSON.parse(text, (_, v, context?: { source?: string }) => {
-      const source = context?.source ?? "";
-      if (typeof v === "number" && !isHeld(v, source)) {
-        throw new UsageError(
-          `${name} holds ${source}, expected numbers that lose no digits, such as integers up to ${Number.MAX_SAFE_INTEGER}`,
-        );
-      }
-      return v;
-    });
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${name} is not JSON: ${(error as Error).message}`);
-  }
-  collectNames(value, names);
-  // In JSON, a string before a colon is a name.
-  const given = [...text.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")\s*(:?)/gs)]
-    .flatMap(([, string, colon]) => colon ? [JSON.parse(string)] : []);
-  const moved = given.findIndex((name, i) => name !== names[i]);
-  if (moved !== -1) {
-    throw new UsageError(
-      `${name} has the name ${
-        JSON.stringify(given[moved])
-      } twice, or an integer for a name, which would change places: expected each name once, or params as words, name=text, which keep both`,
-    );
-  }
-  return value;
-}
-
-/** Whether a number is what its text says. Fractions are rounded by all. */
-function isHeld(value: number, source: string): boolean {
-  if (!Number.isFinite(value)) return false;
-  const mayBeRounded = Number.isInteger(value) && !Number.isSafeInteger(value);
-  return !mayBeRounded || digitsOf(source) === digitsOf(String(value));
-}
-
-/** The digits of a number but for zeros around them: 1.50e9 has 15. */
-function digitsOf(number: string): string {
-  return number.replace(/[eE].*|[-.]/g, "").replace(/^0+|0+$/g, "");
-}
-
-/** The names in a value, in the order in which it would be written. */
-function collectNames(value: unknown, names: string[]): void {
-  if (typeof value !== "object" || value === null) return;
-  for (const [name, member] of Object.entries(value)) {
-    if (!Array.isArray(value)) names.push(name);
-    collectNames(member, names);
-  }
 }

@@ -1,64 +1,53 @@
 /** The command `completions`: scripts by which shells complete this command. */
 
-import { parseArguments, UsageError } from "./arguments.ts";
-import type { Command } from "./command.ts";
-import { nearest } from "./did_you_mean.ts";
+import { type Arguments, UsageError } from "./arguments.ts";
+import type { Command, CommandEntry } from "./command.ts";
 import { Output } from "./output.ts";
 
 const HELP = `Prints a script by which a shell completes this command by Tab.
 
 Usage: event-jsonrpc completions <shell>
 
+Examples: the first two lines belong in the shell's own file.
+  source <(event-jsonrpc completions bash)  # ~/.bashrc
+  source <(event-jsonrpc completions zsh)   # ~/.zshrc, after compinit
+  event-jsonrpc completions fish > ~/.config/fish/completions/event-jsonrpc.fish
+
   <shell>  bash, zsh or fish
 
 Options:
   -h, --help  print this
-
-Examples, each for its shell's file of settings, but for the last:
-  source <(event-jsonrpc completions bash)  # ~/.bashrc
-  source <(event-jsonrpc completions zsh)   # ~/.zshrc, after compinit
-  event-jsonrpc completions fish > ~/.config/fish/completions/event-jsonrpc.fish
 `;
 
-/** An option of a command, as its help tells of it. */
+/** An option of a command, as its help describes it. */
 export interface Option {
   name: string;
-  /** What it takes, such as `ms`, if anything. */
-  value?: string;
+  /** What it takes, such as `ms`, if it takes a value. */
+  value: string | undefined;
   description: string;
 }
 
-/** What there is to complete: a command, or what stands in its place. */
+/** A command, or a word that stands in its place. */
 interface Entry {
   name: string;
   summary: string;
   options: Option[];
-  /** What may come next, if that is known. */
+  /** The words that may come next, if they are known. */
   words: string[];
 }
 
-/** The command for these commands, of which it may be one. */
+/** Makes the command that completes these commands, which may be one of them. */
 export function completionsOf(
-  commands: () => Record<string, Command>,
+  commands: Readonly<Record<string, CommandEntry>>,
 ): Command {
   return {
-    summary: "print a script for the completions of a shell",
     help: HELP,
-    async run(args) {
-      const { positional: [shell, extra] } = parseArguments(args, {
-        boolean: [],
-        string: [],
-      });
-      if (shell === undefined || !Object.hasOwn(SHELLS, shell)) {
-        throw new UsageError(
-          shell === undefined
-            ? "no shell is given, expected bash, zsh or fish"
-            : `the shell is ${
-              JSON.stringify(shell)
-            }, expected bash, zsh or fish` +
-              nearest(shell, Object.keys(SHELLS)),
-        );
-      }
+    options: {},
+    async run({ positional: [shell, extra] }: Arguments) {
+      const script = shell === undefined || !Object.hasOwn(SHELLS, shell)
+        ? undefined
+        : SHELLS[shell];
+      if (script === undefined) throw unknownShell(shell);
       if (extra !== undefined) {
         throw new UsageError(
           `${
@@ -67,34 +56,50 @@ export function completionsOf(
         );
       }
       const stdout = new Output(Deno.stdout);
-      stdout.print(SHELLS[shell](entriesOf(commands())).trimEnd());
+      stdout.print(script(await entriesOf(commands)).trimEnd());
       await stdout.flush();
       return 0;
     },
   };
 }
 
+function unknownShell(name: string | undefined): UsageError {
+  const expected = "expected bash, zsh or fish";
+  if (name === undefined) {
+    return new UsageError(`no shell is given, ${expected}`);
+  }
+  return new UsageError(`the shell is ${JSON.stringify(name)}, ${expected}`, {
+    name,
+    known: Object.keys(SHELLS),
+  });
+}
+
 /**
- * The options that a command's help lists. It is the help that says what they
- * are for, so the scripts are made from it; a test holds it to what is parsed.
+ * Reads the options that a command's help lists. The help says what they are
+ * for, so the scripts are made from it; a test compares it with what is parsed.
  */
 export function optionsOf(help: string): Option[] {
   const [, section = ""] = /\nOptions:\n(.*?)\n(?:\n|$)/s.exec(help) ?? [];
   return section.replace(/\n {3,}/g, " ").split("\n").map((line) => {
-    const [, name, value, description] =
-      /^ +(?:-\w, )?--([a-z-]+)(?: <([a-z]+).*?>)? {2,}([^,;:(]*)/.exec(line)!;
+    const [, name = "", value, description = ""] =
+      /^ +(?:-\w, )?--([a-z-]+)(?: <([a-z]+).*?>)? {2,}([^,;:(]*)/.exec(line) ??
+        [];
     return { name, value, description: description.trim() };
   });
 }
 
-function entriesOf(commands: Record<string, Command>): Entry[] {
+async function entriesOf(
+  commands: Readonly<Record<string, CommandEntry>>,
+): Promise<Entry[]> {
   const known: Record<string, string[]> = { completions: Object.keys(SHELLS) };
-  const entries = Object.entries(commands).map(([name, command]) => ({
-    name,
-    summary: command.summary,
-    options: optionsOf(command.help),
-    words: known[name] ?? [],
-  }));
+  const entries = await Promise.all(
+    Object.entries(commands).map(async ([name, entry]) => ({
+      name,
+      summary: entry.summary,
+      options: optionsOf((await entry.load()).help),
+      words: known[name] ?? [],
+    })),
+  );
   return [...entries, {
     name: "help",
     summary: "print the help of a command",
@@ -202,7 +207,7 @@ ${
 `,
 };
 
-/** A word that none of the shells reads anything into. */
+/** Quotes a text so that none of the shells changes it. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

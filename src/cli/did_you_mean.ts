@@ -1,7 +1,9 @@
 /** Which known name was probably meant. */
 
+import type { UnknownName } from "./arguments.ts";
+
 /** `, did you mean "raise"?` for a name within two typing errors, or nothing. */
-export function nearest(name: string, known: readonly string[]): string {
+export function didYouMean({ name, known }: UnknownName): string {
   const [best] = known
     .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
     .filter(({ candidate, distance }) =>
@@ -17,10 +19,10 @@ function distance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
     }
     row = next;
   }
-  return row[b.length];
+  return row[b.length]!;
 }

@@ -1,181 +1,182 @@
 /** The command `hub`: the Event Interface, for applications of any make. */
 
-import {
-  type DeliveryReport,
-  EventInterface,
-  type EventSocket,
-  parseSocket,
-  ServerError,
-} from "../../mod.ts";
+import { type DeliveryReport, EventInterface, ServerError } from "../../mod.ts";
 import { manageOverHttp } from "../opensips/mod.ts";
-import { formatAddress, parseAddress } from "./address.ts";
-import { parseArguments, toInteger, UsageError } from "./arguments.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { formatAddress, listenProblem, parseAddress } from "./address.ts";
+import { toAllow } from "./allow.ts";
+import { type Arguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { DELIVERY_OPTIONS, toDeliveryOptions } from "./delivery_options.ts";
+import { interruption, within } from "./interrupt.ts";
+import { Log } from "./log.ts";
 import { describe, explain } from "./outcome.ts";
-import { Output, printable, stderr, whileRead } from "./output.ts";
-import { toTls } from "./tls.ts";
+import { stderr } from "./output.ts";
+import { printable, printableJson } from "./printable.ts";
 
-const HELP =
-  `Serves the Event Interface: applications raise events by HTTP, and servers
-subscribe to them, by the management commands of OpenSIPS.
+const HELP = String
+  .raw`Serves the Event Interface: applications raise events by HTTP, and servers
+subscribe to them, with the management commands of OpenSIPS.
 
 Usage: event-jsonrpc hub [[host:]port] [options]
 
-  [host]  the address to listen at (default 127.0.0.1); whoever can reach it
-          can raise events, and decides where they go
-  [port]  the port (default 8888); 0 picks a free one, and prints it
-
-Options:
-  --publish <event>             an event that servers may subscribe to; may come
-                                more than once, as may the next two
-  --subscribe <event>=<socket>  a subscriber from the start, for ever
-  --allow <host[:port]>         send events there only (default: anywhere)
-  --sync                        send requests, and have them confirmed
-  --timeout <ms>                how long an event may take (default 1000)
-  --event-param <name>          send the event's name too, as a param of this name
-  --ca <file>                   of a jsonrpcs: socket, an authority to trust besides
-  --cert <file>                 the certificate to show to its server
-  --key <file>                  the private key of that
-  --server-name <name>          the name that its server's certificate is for
-  --json                        print what failed as JSON objects
-  -h, --help                    print this
-
-Each delivery that fails is printed as a line. Ctrl-C ends it when deliveries
-under way are done; a second one ends it at once.
-
 Examples:
   event-jsonrpc hub --publish E_PIKE_BLOCKED
-  event-jsonrpc hub 8888 --sync --allow 127.0.0.1 \\
+  event-jsonrpc hub 8888 --sync --allow 127.0.0.1 \
       --subscribe E_PIKE_BLOCKED=jsonrpc:127.0.0.1:8080/block_ip
   curl http://127.0.0.1:8888/mi -H 'content-type: application/json' -d '
       {"jsonrpc":"2.0","id":1,"method":"raise_event",
        "params":{"event":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}}'
+
+  [host]  the address to listen at (default 127.0.0.1); everybody who can reach
+          it can raise events, and decides where they go
+  [port]  the port (default 8888); 0 picks a free one, and it is printed
+
+Options:
+  --publish <event>             an event that servers may subscribe to; may come
+                                more than once, like the next two
+  --subscribe <event>=<socket>  a subscriber from the start, for ever
+  --allow <host[:port]>         send events there only (default: anywhere)
+  --sync                        send requests, which servers confirm
+  --timeout <ms>                how long an event may take (default 1000)
+  --event-param <name>          send the event's name too, as a param
+  --delimiter <text>            white space after each message, such as '\n'
+  --ca <file>                   of jsonrpcs: sockets, an authority to trust too
+  --cert <file>                 the certificate to show to their servers
+  --key <file>                  the private key of that certificate
+  --server-name <name>          the name that their certificates are for
+  --json                        log JSON objects
+  -h, --help                    print this
+
+The log on standard output has a line for each delivery that fails. The hub goes
+on when the log cannot be written; it counts the lines that are lost, and says
+how many when the log can be written again. Ctrl-C ends it when the deliveries
+under way are done, after two seconds at most. A second Ctrl-C ends it at once.
+
+Exit codes:
+  0         stopped by Ctrl-C or by SIGTERM
+  1         it cannot listen at that address
+  2         wrong use
+  130, 143  interrupted (by Ctrl-C, by SIGTERM) with deliveries under way
 `;
 
-/** How long requests and output under way may take at the end. */
-const GRACE_MS = 1000;
+/** How long HTTP requests under way may take at the end. */
+const SHUTDOWN_MS = 500;
+/** How long output may take to be read when the process has to end. */
+const LAST_WORDS_MS = 200;
 
 /** See `HELP`. */
 export const hub: Command = {
-  summary: "let others raise events, and subscribe, by HTTP",
   help: HELP,
+  options: {
+    ...DELIVERY_OPTIONS,
+    publish: "list",
+    subscribe: "list",
+    allow: "list",
+    json: "flag",
+  },
   run,
 };
 
-async function run(args: string[]): Promise<number> {
-  const { positional, has, text, texts } = parseArguments(args, {
-    boolean: ["sync", "json"],
-    string: ["timeout", "event-param", "ca", "cert", "key", "server-name"],
-    list: ["publish", "subscribe", "allow"],
+async function run(given: Arguments): Promise<number> {
+  const { positional, has, texts } = given;
+  const address = parseAddress(positional, 8888);
+  const allow = toAllow(texts("allow"));
+  const format = has("json") ? JSON_FORMAT : TEXT_FORMAT;
+  const log = new Log(Deno.stdout, {
+    formatLost: format.lost,
+    onFailure: ({ message }) => stderr.fail(`cannot write the log: ${message}`),
   });
-  const { hostname, port } = parseAddress(positional, 8888);
-  const allow = toPredicate(texts("allow"));
-  const stdout = new Output(Deno.stdout, () => stop());
-  const events = new EventInterface({
-    tls: toTls(text),
-    syncMode: has("sync"),
-    timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
-    eventParam: text("event-param"),
-    onWarning: (message) => stderr.print(printable(`warning: ${message}`)),
-  });
-  // A reader that is too slow for the log must not cost memory without end.
-  const log = whileRead((dropped) =>
-    stderr.print(`${dropped} failures were not printed`)
-  );
+  // Once it listens, standard error is for errors alone.
+  let isListening = false;
+  const warn = (message: string) => {
+    if (isListening) log.print(format.warning(message));
+    else stderr.print(printable(`warning: ${message}`));
+  };
+  const options = await toDeliveryOptions(given);
+  const events = new EventInterface({ ...options, onWarning: warn });
   events.addEventListener("failed", ({ detail: { event, report } }) => {
-    log(() =>
-      has("json")
-        ? stdout.printJson(toLog(event, report))
-        : stdout.print(printable(toLine(event, report)))
-    );
+    log.print(format.failure(event, report));
   });
   for (const event of texts("publish")) events.publish(event);
-  for (const subscription of texts("subscribe")) {
-    const [, event, socket] = /^([^=]+)=(.*)$/s.exec(subscription) ?? [];
-    if (event === undefined) {
-      throw new UsageError(
-        `--subscribe is ${
-          JSON.stringify(subscription)
-        }, expected <event>=<socket>`,
-      );
-    }
-    events.subscribe(event, socket);
-  }
+  for (const text of texts("subscribe")) subscribe(events, text);
 
   const stopping = Promise.withResolvers<void>();
-  const stop = () => stopping.resolve();
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve({
-      hostname,
-      port,
+      ...address,
       onListen: ({ hostname, port }) => {
-        const address = formatAddress({ hostname, port });
-        stderr.print(`listening at http://${address}`);
+        const at = formatAddress({ hostname, port });
+        stderr.print(`listening at http://${at}`);
       },
     }, manageOverHttp(events, { allow }));
   } catch (error) {
-    stderr.fail(
-      `Cannot listen at ${formatAddress({ hostname, port })}: ${
-        (error as Error).message
-      }`,
-    );
+    stderr.fail(listenProblem(error as Error, address));
     await stderr.flush();
     return 1;
   }
-  onInterrupt(stop);
-  await stopping.promise;
-  // Neither who sends half a request nor who reads no log may hold it up.
-  await within(GRACE_MS, server.shutdown());
-  await events.close();
-  await within(GRACE_MS, stdout.flush());
-  await stderr.flush();
-  return 0;
+  isListening = true;
+
+  let isDelivered = false;
+  async function end(): Promise<number> {
+    await stopping.promise;
+    await within(SHUTDOWN_MS, server.shutdown()); // a request may be half sent
+    await events.flush();
+    isDelivered = true;
+    await events.close();
+    return 0;
+  }
+  const code = await Promise.race([end(), interruption(stopping.resolve)]);
+  await within(LAST_WORDS_MS, log.flush());
+  if (log.lost > 0) stderr.fail(`${log.lost} lines could not be logged`);
+  if (!isDelivered) stderr.fail("interrupted while deliveries were under way");
+  await within(LAST_WORDS_MS, stderr.flush());
+  return isDelivered ? 0 : code;
 }
 
-/** Waits for `done`, but no longer than `ms`. */
-async function within(ms: number, done: Promise<void>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([done, promise]);
-  clearTimeout(timer);
-}
-
-/** Whether a socket is of one of these hosts, or hosts and ports. */
-function toPredicate(places: string[]): (socket: EventSocket) => boolean {
-  if (places.length === 0) return () => true;
-  const allowed = places.map((place) => {
-    const hasPort = /:[0-9]+$/.test(place);
-    const text = `jsonrpc:${place}${hasPort ? "" : ":1"}`;
-    try {
-      const { host, port, method } = parseSocket(text);
-      if (method === undefined) {
-        return { host, port: hasPort ? port : undefined };
-      }
-    } catch { /* said below */ }
+function subscribe(events: EventInterface, text: string): void {
+  const [, event, socket] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (event === undefined || socket === undefined) {
     throw new UsageError(
-      `--allow is ${JSON.stringify(place)}, expected <host> or <host>:<port>`,
+      `--subscribe is ${JSON.stringify(text)}, expected <event>=<socket>`,
     );
-  });
-  return ({ host, port }) =>
-    allowed.some((a) => a.host === host && (a.port ?? port) === port);
+  }
+  events.subscribe(event, socket);
 }
 
-/** Most errors say of which event they are; a server's own does not. */
-function toLine(event: string, { socket, error }: DeliveryReport): string {
-  const text = explain(error);
-  return error instanceof ServerError
-    ? `Cannot deliver ${JSON.stringify(event)} to ${socket}: ${text}`
-    : text;
+/** How the lines of the log are written. */
+interface LogFormat {
+  failure(event: string, report: DeliveryReport): string;
+  warning(message: string): string;
+  lost(count: number): string;
 }
 
-function toLog(event: string, { socket, error, ms }: DeliveryReport) {
-  return {
-    time: new Date().toISOString(),
-    event,
-    socket,
-    error: describe(error),
-    ms: Math.round(ms * 10) / 10,
-  };
+const TEXT_FORMAT: LogFormat = {
+  failure(event, { socket, error }) {
+    const text = explain(error);
+    // Most errors name the event; a server's own does not.
+    return printable(
+      error instanceof ServerError
+        ? `Cannot deliver ${JSON.stringify(event)} to ${socket}: ${text}`
+        : text,
+    );
+  },
+  warning: (message) => printable(`warning: ${message}`),
+  lost: (count) => `${count} lines could not be logged`,
+};
+
+const JSON_FORMAT: LogFormat = {
+  failure: (event, { socket, error, ms }) =>
+    toJsonLine({
+      event,
+      socket,
+      error: describe(error),
+      ms: Math.round(ms * 10) / 10,
+    }),
+  warning: (warning) => toJsonLine({ warning }),
+  lost: (lost) => toJsonLine({ lost }),
+};
+
+function toJsonLine(members: Record<string, unknown>): string {
+  return printableJson(JSON.stringify({ time: new Date(), ...members }));
 }

@@ -1,23 +1,29 @@
 /** Lines of a stream, as they come in. */
 
 /** The longest line that is kept, in bytes. */
-export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+export const MAX_LINE_BYTES: number = 16 * 1024 * 1024;
 
 /** A line that cannot be read. */
 export class LineError extends Error {
   override name = "LineError";
+  /** The line as it came; absent if it is too long to be kept. */
+  readonly bytes: Uint8Array | undefined;
+
+  constructor(message: string, bytes?: Uint8Array) {
+    super(message);
+    this.bytes = bytes;
+  }
 }
 
 const TOO_LONG = new LineError(`it is longer than ${MAX_LINE_BYTES} bytes`);
-const NOT_UTF8 = new LineError("it is not UTF-8");
 const NEWLINE = 0x0a;
-// Else it would drop a U+FEFF at each place where decoding begins.
+// Without ignoreBOM it drops a U+FEFF at each place where decoding begins.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Gives the lines of each piece of the stream as soon as that comes in, without
- * their ends (`\n` or `\r\n`) and without a byte order mark before the first;
- * for a line that is too long, or is not UTF-8, an error. An abort ends it.
+ * their ends (`\n`) and without a byte order mark before the first; for a line
+ * that is too long, or is not UTF-8, an error. An abort ends it.
  */
 export async function* readLines(
   stream: ReadableStream<Uint8Array>,
@@ -27,7 +33,7 @@ export async function* readLines(
   const cancel = () => void reader.cancel().catch(() => {});
   signal.addEventListener("abort", cancel);
   if (signal.aborted) cancel();
-  let rest: Uint8Array[] = []; // pieces, as to join them each time takes long
+  let rest: Uint8Array[] = []; // joined when the line ends, which is quicker
   let length = 0;
   let isFirst = true;
 
@@ -61,8 +67,9 @@ export async function* readLines(
     }
     keep(value.subarray(end));
     if (done && length > 0) lines.push(endLine());
-    if (isFirst && typeof lines[0] === "string") {
-      lines[0] = lines[0].replace(/^\ufeff/, "");
+    const [first] = lines;
+    if (isFirst && typeof first === "string") {
+      lines[0] = first.replace(/^\ufeff/, "");
     }
     if (lines.length > 0) {
       isFirst = false;
@@ -72,11 +79,11 @@ export async function* readLines(
   }
 }
 
-/** Whole lines. No character of UTF-8 but the newline itself has its byte. */
+/** Splits whole lines. In UTF-8 the byte of a newline stands for nothing else. */
 function split(bytes: Uint8Array): (string | LineError)[] {
-  // At once: one by one takes six times as long.
+  // To decode all lines at once is quicker than one by one.
   const text = bytes.length > MAX_LINE_BYTES ? undefined : decode(bytes);
-  if (text !== undefined) return text.split("\n").map(withoutReturn);
+  if (text !== undefined) return text.split("\n");
   const lines: (string | LineError)[] = [];
   for (let start = 0; start <= bytes.length;) {
     const newline = bytes.indexOf(NEWLINE, start);
@@ -89,8 +96,7 @@ function split(bytes: Uint8Array): (string | LineError)[] {
 
 function toLine(bytes: Uint8Array): string | LineError {
   if (bytes.length > MAX_LINE_BYTES) return TOO_LONG;
-  const text = decode(bytes);
-  return text === undefined ? NOT_UTF8 : withoutReturn(text);
+  return decode(bytes) ?? new LineError("it is not UTF-8", bytes.slice());
 }
 
 function decode(bytes: Uint8Array): string | undefined {
@@ -99,10 +105,6 @@ function decode(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function withoutReturn(line: string): string {
-  return line.endsWith("\r") ? line.slice(0, -1) : line;
 }
 
 function join(pieces: Uint8Array[]): Uint8Array {

@@ -1,18 +1,38 @@
-/** What became of events, as exit codes and text. */
+/** The outcome of an event, as an exit code and as text. */
 
 import {
-  ConnectError,
   DeliveryError,
+  type DeliveryReport,
   DeliveryTimeoutError,
+  JsonText,
   ServerError,
 } from "../../mod.ts";
 
-/** The exit code for an event; without an error it was delivered. */
+/** `sent`: the operating system took it, and nobody knows more. */
+export type Outcome = "sent" | "confirmed" | "failed";
+
+/** Reads the outcome of a report. */
+export function outcomeOf(report: DeliveryReport, isSync: boolean): Outcome {
+  const { outcome } = report as { outcome?: Outcome };
+  if (outcome !== undefined) return outcome;
+  if (report.error !== undefined) return "failed";
+  return isSync ? "confirmed" : "sent";
+}
+
+/** A server's result. */
+export type Result = DeliveryReport["result"];
+
+/** A result as JSON; what is parsed is formatted anew. */
+export function resultText(result: Result): string {
+  return result instanceof JsonText ? result.text : JSON.stringify(result);
+}
+
+/** The exit code for an error, or for none. */
 export function exitCodeOf(error: unknown): number {
   if (error === undefined) return 0;
   if (error instanceof DeliveryError && error.cause instanceof AggregateError) {
     const [code, ...others] = error.cause.errors.map(exitCodeOf);
-    return others.every((other) => other === code) ? code : 1;
+    return others.every((other) => other === code) ? code! : 1;
   }
   if (error instanceof ServerError) return 3;
   return error instanceof DeliveryTimeoutError ? 4 : 1;
@@ -30,7 +50,7 @@ export function describe(error: unknown): Record<string, unknown> {
   };
 }
 
-/** An error as a person wants it: what now? */
+/** An error as a sentence. */
 export function explain(error: unknown): string {
   if (error instanceof ServerError) {
     const data = error.data === undefined
@@ -39,13 +59,8 @@ export function explain(error: unknown): string {
     return `the server answered with error ${error.code}: ${error.message}${data}`;
   }
   const { message, cause } = error as Error;
-  if (cause instanceof AggregateError) return message;
-  if (error instanceof ConnectError) {
-    return cause instanceof Deno.errors.ConnectionRefused
-      ? `${message}; is a server listening there? "event-jsonrpc listen" is one`
-      : message;
-  }
-  return error instanceof DeliveryError && error.mayHaveArrived
+  return error instanceof DeliveryError && error.mayHaveArrived &&
+      !(cause instanceof AggregateError)
     ? `${message}; the server may have received it`
     : message;
 }

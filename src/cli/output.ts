@@ -1,5 +1,7 @@
 /** Text to a standard stream: in order, whole, and safe for a terminal. */
 
+import { printable, printableJson } from "./printable.ts";
+
 /** What `Output` needs of `Deno.stdout`. */
 export interface Sink {
   write(bytes: Uint8Array): Promise<number>;
@@ -12,21 +14,26 @@ const MAX_WAITING = 1024 * 1024;
 /** How much of an error is printed: a server's message can be of any length. */
 const MAX_ERROR_LENGTH = 1000;
 
+/** Goes back to the start of a terminal's line, and clears the line. */
+const CLEAR_LINE = "\r\x1b[K";
+
 /** Lines to a standard stream, gathered while a write is under way. */
 export class Output {
   readonly #sink: Sink;
   readonly #onClosed: () => void;
   readonly #color: boolean;
   #waiting = "";
+  /** What stands below all lines, on a terminal; see `showStatus`. */
+  #status = "";
   #writing: Promise<void> | undefined;
   #isClosed = false;
   #failure: unknown;
 
-  /** `onClosed` is called once nothing more can be written. */
+  /** `onClosed` is called when nothing more can be written. */
   constructor(
     sink: Sink,
     onClosed: () => void = () => {},
-    noColor = Deno.noColor,
+    noColor: boolean = Deno.noColor,
   ) {
     this.#sink = sink;
     this.#onClosed = onClosed;
@@ -38,15 +45,14 @@ export class Output {
    * and otherwise nothing.
    */
   print(line: string): Promise<void> | undefined {
-    if (this.#isClosed) return;
-    this.#waiting += line + "\n";
-    this.#writing ??= this.#write();
-    return this.#waiting.length > MAX_WAITING ? this.#writing : undefined;
+    return this.#status === ""
+      ? this.#add(`${line}\n`)
+      : this.#add(`${CLEAR_LINE}${line}\n${this.#status}`);
   }
 
-  /** Prints a JSON value on a line. What a terminal would act upon is escaped. */
-  printJson(value: unknown): Promise<void> | undefined {
-    return this.print(printable(JSON.stringify(value)));
+  /** Prints a JSON text on a line. What a terminal would act upon is escaped. */
+  printJson(json: string): Promise<void> | undefined {
+    return this.print(printableJson(json));
   }
 
   /** Prints an error. */
@@ -59,12 +65,29 @@ export class Output {
   }
 
   /**
+   * Shows a status below the lines of a terminal, in place of the one before. It
+   * stays below what is printed next; an empty one takes it away.
+   */
+  showStatus(status: string): void {
+    if (this.#status === "" && status === "") return;
+    this.#status = status;
+    this.#add(CLEAR_LINE + status);
+  }
+
+  /**
    * Resolves when all that was printed is written, or its reader is gone, which
    * is the reader's right. Rejects if it could not be written, as on a full disk.
    */
   async flush(): Promise<void> {
     await this.#writing;
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #add(text: string): Promise<void> | undefined {
+    if (this.#isClosed) return;
+    this.#waiting += text;
+    this.#writing ??= this.#write();
+    return this.#waiting.length > MAX_WAITING ? this.#writing : undefined;
   }
 
   async #write(): Promise<void> {
@@ -95,45 +118,9 @@ export class Output {
   }
 }
 
-/**
- * Prints what there may be any number of, as long as it is read; `tell` is called
- * with how many were left out, once it is read again.
- */
-export function whileRead(
-  tell: (dropped: number) => void,
-): (print: () => Promise<void> | undefined) => void {
-  let isBehind = false, dropped = 0;
-  return (print) => {
-    if (isBehind) return void dropped++;
-    const printed = print();
-    isBehind = printed !== undefined;
-    printed?.then(() => {
-      isBehind = false;
-      if (dropped > 0) tell(dropped);
-      dropped = 0;
-    });
-  };
-}
-
 /** Messages for people. That they cannot be written changes no outcome. */
 export const stderr: Output = new class extends Output {
   override flush(): Promise<void> {
     return super.flush().catch(() => {});
   }
 }(Deno.stderr);
-
-// deno-lint-ignore no-control-regex
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
-const ALL_UNSAFE = new RegExp(UNSAFE, "g");
-
-/**
- * Escapes what a terminal would act upon rather than show. JSON without line
- * breaks stays the same JSON. To look first takes half the time.
- */
-export function printable(text: string): string {
-  if (!UNSAFE.test(text)) return text;
-  return text.replace(
-    ALL_UNSAFE,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}

@@ -1,254 +1,236 @@
-/** The command `pump`: events from standard input, a line each. */
+/** The command `pump`: events from standard input, one for each line. */
 
-import {
-  buildMessage,
-  type DeliveryReport,
-  EventInterface,
-  type EventParams,
-} from "../../mod.ts";
-import { parseArguments, toInteger, UsageError } from "./arguments.ts";
-import { parseEventLine } from "./event_line.ts";
-import { onInterrupt } from "./interrupt.ts";
-import { LineError, MAX_LINE_BYTES, readLines } from "./lines.ts";
+import { EventInterface, type EventInterfaceOptions } from "../../mod.ts";
+import { type Arguments, toInteger, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { exitCodeOf, explain } from "./outcome.ts";
-import { Output, printable, stderr } from "./output.ts";
+import { DELIVERY_OPTIONS, toDeliveryOptions } from "./delivery_options.ts";
+import type { FailedFile } from "./failed_file.ts";
+import { Failures } from "./failures.ts";
+import { hintOf } from "./hint.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { MAX_LINE_BYTES, readLines } from "./lines.ts";
+import { Outage } from "./outage.ts";
+import { Output, stderr } from "./output.ts";
+import { printable } from "./printable.ts";
+import { PumpRun } from "./pump_run.ts";
 import { toSockets } from "./sockets.ts";
-import { toTls } from "./tls.ts";
 
-const HELP = `Raises events from standard input, one for each line.
+const HELP = String
+  .raw`Raises events from standard input, one for each line.
 
 Usage: event-jsonrpc pump <socket> [options] < events.ndjson
-
-  <socket>  as of "raise"
-
-A line is {"event":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}; the params
-are an object, an array, or absent. It goes out when it comes in. Lines are read
-as fast as the server takes them.
-
-Options:
-  --sync                send requests, and have them confirmed
-  --timeout <ms>        how long an event may take (default 1000)
-  --event-param <name>  send the event's name too, as a param of this name
-  --ca <file>           of a jsonrpcs: socket, an authority to trust besides
-  --cert <file>         the certificate to show to its server
-  --key <file>          the private key of that
-  --server-name <name>  the name that its server's certificate is for
-  --window <n>          how many events may be under way (default 1000)
-  --strict              stop at a line that is wrong, instead of skipping it
-  --json                print the summary as one JSON object
-  --quiet               print errors only, or with --json also the summary
-  -h, --help            print this
-
-The exit code tells the worst that happened: 1 not delivered, or nobody knows;
-4 timed out; 3 the server answered with an error; 2 a line was wrong; 0 nothing.
 
 Examples:
   event-jsonrpc pump jsonrpc:127.0.0.1:8080 --sync < events.ndjson
   tail -F events.ndjson | event-jsonrpc pump jsonrpc:127.0.0.1:8080
+  event-jsonrpc listen 9090 --json | event-jsonrpc pump jsonrpc:127.0.0.1:8080
+  event-jsonrpc pump jsonrpc:127.0.0.1:8080 --failed again.ndjson < all.ndjson
+
+  <socket>  as of "raise"
+
+A line is {"event":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}; the params
+are an object, an array, or absent. What "listen --json" writes is taken too:
+its "method" is the event, and its other members are ignored. An event goes out
+when its line comes in. Lines are read as fast as the server takes them.
+
+Options:
+  --sync                send requests, which the server confirms
+  --timeout <ms>        how long an event may take (default 1000)
+  --event-param <name>  send the event's name too, as a param of this name
+  --delimiter <text>    white space after each message, such as '\n' for servers
+                        that read lines
+  --ca <file>           of a jsonrpcs: socket, one more authority to trust
+  --cert <file>         the certificate to show to its server
+  --key <file>          the private key of that certificate
+  --server-name <name>  the name that its server's certificate is for
+  --window <n>          how many events may be under way (default 1000)
+  --strict              stop at a line that is wrong, instead of skipping it
+  --failed <file>       add the lines that failed or were wrong to this file, as
+                        they came; it needs --allow-write=<file>
+  --json                print the summary as one JSON object
+  --quiet               print errors only, or with --json also the summary
+  -h, --help            print this
+
+The exit code tells the worst that happened, in the order 1, 4, 3, 2, 0; or that
+it was interrupted before the end of its input.
+
+Exit codes:
+  0         all events were sent or, with --sync, confirmed
+  1         an event was not delivered
+  2         a line was wrong; or wrong use, and nothing was sent
+  3         the server answered with an error
+  4         an event timed out
+  130, 143  interrupted (by Ctrl-C, by SIGTERM) before the end of the input
 `;
 
-/** How many errors are printed; the summary counts all. */
-const MAX_SHOWN = 10;
 /** What an event may take in a queue, beside its line. */
 const EVENT_BYTES = 1024;
-/** How many names of events are kept; the one that came first has to go. */
-const MAX_NAMES = 1000;
-/** How many characters of lines may be under way, beside the window. */
-const MAX_LENGTH_UNDER_WAY = 4 * 1024 * 1024;
-const PROGRESS_MS = 500;
-/** Any, to see whether params are right: they are the same for all. */
-const DIALECT = { protocol: "jsonrpc" } as const;
-/** Exit codes, the worst last. */
-const SEVERITY = [0, 2, 3, 4, 1];
 
 /** See `HELP`. */
 export const pump: Command = {
-  summary: "send events from standard input, a line each",
   help: HELP,
+  options: {
+    ...DELIVERY_OPTIONS,
+    window: "text",
+    strict: "flag",
+    failed: "text",
+    json: "flag",
+    quiet: "flag",
+  },
   run,
 };
 
-async function run(args: string[]): Promise<number> {
-  const { positional, has, text } = parseArguments(args, {
-    boolean: ["sync", "strict", "json", "quiet"],
-    string: [
-      "timeout",
-      "event-param",
-      "window",
-      "ca",
-      "cert",
-      "key",
-      "server-name",
-    ],
-  });
-  const [socket, extra] = positional;
-  if (socket === undefined) {
-    throw new UsageError(
-      "no socket is given, expected jsonrpc:host:port[/method]",
-    );
-  }
+async function run(given: Arguments): Promise<number> {
+  const { positional: [socket, extra], has, text } = given;
+  const sockets = toSockets(socket);
   if (extra !== undefined) {
     throw new UsageError(
       `${JSON.stringify(extra)} is one argument too many, expected one socket`,
     );
   }
   const window = toInteger(text("window"), "--window", 1, 1_000_000) ?? 1000;
-  const eventParam = text("event-param");
-  const sockets = toSockets(socket);
-  const warnings = new Set<string>();
-  function warn(message: string): void {
-    // It is the same for each event's name.
-    if (has("quiet") || warnings.has(message)) return;
-    warnings.add(message);
-    stderr.print(printable(`warning: ${message}`));
-  }
-  const events = new EventInterface({
-    tls: toTls(text, sockets),
-    syncMode: has("sync"),
-    timeoutMs: toInteger(text("timeout"), "--timeout", 1, 0x7fffffff),
-    eventParam,
+  const warn = onceEach((message) => {
+    if (!has("quiet")) stderr.print(printable(`warning: ${message}`));
+  });
+  const options: EventInterfaceOptions = {
+    ...await toDeliveryOptions(given, sockets),
     maxQueueBytes: 4 * MAX_LINE_BYTES + window * EVENT_BYTES,
     onWarning: warn,
+  };
+  const tell = (message: string) => {
+    if (!has("quiet")) stderr.print(printable(message));
+  };
+  const { syncMode: isSync = false, delimiter, eventParam } = options;
+  const failures = new Failures({
+    fail: (message) => void stderr.fail(message),
+    count: (message) => void stderr.fail(message),
   });
-  const subscribed = new Set<string>();
-  const stopping = new AbortController();
-  const counts = { events: 0, delivered: 0, failed: 0, badLines: 0 };
-  let code = 0, shown = 0;
-  let underWay = 0, lengthUnderWay = 0;
-  let room = Promise.withResolvers<void>();
-  let last: Lines | undefined;
+  let isKept = true;
+  const failedFile = await openFailedFile(text("failed"), (error) => {
+    isKept = false;
+    failures.failed(`cannot write --failed: ${error.message}`);
+  });
   const start = performance.now();
-
-  function report(number: number, problem: string, severity: number): void {
-    if (SEVERITY.indexOf(severity) > SEVERITY.indexOf(code)) code = severity;
-    shown++;
-    if (shown <= MAX_SHOWN) stderr.fail(`line ${number}: ${problem}`);
-    else if (shown === MAX_SHOWN + 1) {
-      stderr.print("(further errors are counted only)");
-    }
-  }
-
-  function subscribe(event: string): void {
-    events.subscribe(event, socket);
-    subscribed.add(event);
-    if (subscribed.size <= MAX_NAMES) return;
-    const [first] = subscribed;
-    subscribed.delete(first);
-    events.unpublish(first);
-  }
-
-  function badLine(number: number, problem: string): void {
-    counts.badLines++;
-    report(number, problem, 2);
-    if (has("strict")) stopping.abort();
-  }
-
-  function take(line: string | LineError, number: number): void {
-    if (line instanceof LineError) return badLine(number, line.message);
-    if (line.trim() === "") return;
-    let event: string, params: EventParams | undefined;
-    try {
-      ({ event, params } = parseEventLine(line));
-      // Otherwise what is wrong with params is known only after other lines.
-      if (has("strict")) buildMessage(DIALECT, event, params, { eventParam });
-      if (!subscribed.has(event)) subscribe(event);
-    } catch (error) {
-      return badLine(number, (error as Error).message);
-    }
-    const { length } = line;
-    underWay++;
-    lengthUnderWay += length;
-    const reports = events.raise(event, params);
-    if (reports !== last?.reports) {
-      last = { reports, numbers: [], length: 0 };
-      settle(last);
-    }
-    last.numbers.push(number);
-    last.length += length;
-  }
-
-  /**
-   * Waits for what becomes of lines: of all at once that share their reports,
-   * as those raised in one go do. To wait for each takes 0.4 us, and 40 MiB.
-   */
-  async function settle(lines: Lines): Promise<void> {
-    const { numbers } = lines;
-    try {
-      const [{ delivered, error }] = await lines.reports;
-      counts.events += numbers.length;
-      if (delivered) {
-        counts.delivered += numbers.length;
-      } else {
-        counts.failed += numbers.length;
-        for (const n of numbers) report(n, explain(error), exitCodeOf(error));
-      }
-    } catch (error) {
-      for (const n of numbers) badLine(n, (error as Error).message);
-    }
-    if (lines === last) last = undefined;
-    underWay -= numbers.length;
-    lengthUnderWay -= lines.length;
-    room.resolve();
-  }
-
-  const hasProgress = Deno.stderr.isTerminal() && !has("quiet");
-  const progress = hasProgress
-    ? setInterval(() => {
-      const { events, failed } = counts;
-      const text = `${events} events, ${
-        rate(events, start)
-      }/s, ${failed} failed, ${underWay} in flight`;
-      Deno.stderr.writeSync(new TextEncoder().encode(`\r${text}\x1b[K`));
-    }, PROGRESS_MS)
+  const events = new EventInterface(options);
+  const pumping = new PumpRun({
+    events,
+    socket: socket!,
+    isSync,
+    eventParam,
+    window,
+    isStrict: has("strict"),
+    failures,
+    outage: new Outage(),
+    failedFile,
+    tell,
+    hintOf: (error) => hintOf(error, { sockets, isSync, delimiter }),
+  });
+  const progress = Deno.stderr.isTerminal() && !has("quiet")
+    ? new (await import("./progress.ts")).Progress(
+      stderr,
+      () => statusOf(pumping, start),
+    )
     : undefined;
 
-  onInterrupt(() => stopping.abort());
-  let number = 0;
-  try {
-    for await (const lines of readLines(Deno.stdin.readable, stopping.signal)) {
-      for (const line of lines) {
-        while (underWay >= window || lengthUnderWay > MAX_LENGTH_UNDER_WAY) {
-          room = Promise.withResolvers();
-          await room.promise;
-        }
-        if (stopping.signal.aborted) break;
-        take(line, ++number);
-      }
-    }
-  } catch (error) {
-    stderr.fail(`cannot read standard input: ${(error as Error).message}`);
-    code = 1;
-  }
+  const interruptedBy = await takeLines(pumping, tell);
   await events.close();
-  clearInterval(progress);
-  if (hasProgress) stderr.print("\r\x1b[K");
+  progress?.stop();
+  failures.countHeld();
+  failedFile?.close();
+  if (interruptedBy !== undefined) {
+    const { lines } = pumping.counts;
+    stderr.fail(
+      `interrupted before the end of the input: took ${lines} lines, line ${
+        lines + 1
+      } is the next`,
+    );
+  }
 
   const stdout = new Output(Deno.stdout);
   const ms = Math.round(performance.now() - start);
   if (has("json")) {
-    stdout.printJson({ ...counts, ms });
-  } else if (!has("quiet")) {
-    const { events, delivered, failed, badLines } = counts;
-    stderr.print(
-      printable(
-        `${events} events: ${delivered} delivered, ${failed} failed; ${badLines} bad lines; ${
-          ms / 1000
-        } s, ${rate(events, start)}/s`,
-      ),
-    );
+    stdout.printJson(JSON.stringify({ ...pumping.counts, ms }));
+  } else {
+    tell(summaryOf(pumping, isSync, start));
   }
   await stdout.flush();
   await stderr.flush();
-  return code;
+  return interruptedBy ?? (isKept ? pumping.code : 1);
 }
 
-/** Lines whose events were raised in one go. */
-interface Lines {
-  readonly reports: Promise<readonly DeliveryReport[]>;
-  readonly numbers: number[];
-  /** How many characters they have. */
-  length: number;
+/** Takes lines to the end of the input; resolves to an exit code if it is interrupted before. */
+async function takeLines(
+  pumping: PumpRun,
+  tell: (message: string) => void,
+): Promise<number | undefined> {
+  const stopping = new AbortController();
+  let interruptedBy: number | undefined;
+  onInterrupt((code) => {
+    interruptedBy = code;
+    stopping.abort();
+    const { underWay } = pumping;
+    if (underWay === 0) return;
+    tell(
+      `interrupted, ${underWay} events are under way; again ends it at once`,
+    );
+  });
+  const isOver = () => stopping.signal.aborted || pumping.isOver;
+  try {
+    for await (const lines of readLines(Deno.stdin.readable, stopping.signal)) {
+      for (const line of lines) {
+        if (!pumping.hasRoom) await pumping.waitForRoom();
+        if (isOver()) return interruptedBy;
+        pumping.take(line);
+      }
+      if (pumping.isOver) return interruptedBy;
+    }
+    return interruptedBy;
+  } catch (error) {
+    stderr.fail(`cannot read standard input: ${(error as Error).message}`);
+    pumping.code = 1;
+    return interruptedBy;
+  }
+}
+
+async function openFailedFile(
+  path: string | undefined,
+  onError: (error: Error) => void,
+): Promise<FailedFile | undefined> {
+  if (path === undefined) return undefined;
+  const { FailedFile } = await import("./failed_file.ts");
+  return new FailedFile(path, onError);
+}
+
+/** A function that is called once for each message. */
+function onceEach(
+  call: (message: string) => void,
+): (message: string) => void {
+  const known = new Set<string>();
+  return (message) => {
+    if (known.has(message)) return;
+    known.add(message);
+    call(message);
+  };
+}
+
+function statusOf({ counts, underWay }: PumpRun, start: number): string {
+  const { events, failed } = counts;
+  return `${events} events, ${
+    rate(events, start)
+  }/s, ${failed} failed, ${underWay} in flight`;
+}
+
+function summaryOf(
+  { counts }: PumpRun,
+  isSync: boolean,
+  start: number,
+): string {
+  const { events, sent, confirmed, failed, badLines } = counts;
+  const delivered = isSync ? `${confirmed} confirmed` : `${sent} sent`;
+  const seconds = Math.round(performance.now() - start) / 1000;
+  return `${events} events: ${delivered}, ${failed} failed; ${badLines} bad lines; ${seconds} s, ${
+    rate(events, start)
+  }/s`;
 }
 
 function rate(events: number, start: number): number {

@@ -5,10 +5,21 @@ import {
   parseSocket,
   parseVirtualSocket,
 } from "../../mod.ts";
+import { UsageError } from "./arguments.ts";
 
-/** A socket, or all those of a virtual one. */
-export function toSockets(text: string): EventSocket[] {
+/**
+ * Reads a socket, or all those of a virtual one.
+ *
+ * @throws {UsageError} if none is given.
+ * @throws {SocketSyntaxError} if it is not a socket.
+ */
+export function toSockets(text: string | undefined): EventSocket[] {
+  if (text === undefined) {
+    throw new UsageError(
+      "no socket is given, expected jsonrpc:host:port[/method]",
+    );
+  }
   return text.startsWith("virtual:")
-    ? parseVirtualSocket(text).sockets
+    ? [...parseVirtualSocket(text).sockets]
     : [parseSocket(text)];
 }

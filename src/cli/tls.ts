@@ -1,11 +1,12 @@
-/** What the options of TLS say. */
+/** The options of TLS. */
 
 import type { EventSocket, TlsOptions } from "../../mod.ts";
 import { UsageError } from "./arguments.ts";
+import { readProblem } from "./input.ts";
 
 /**
- * What clients need of `--ca`, `--cert`, `--key` and `--server-name`, where one
- * of the sockets is over TLS, or all may yet come.
+ * Reads `--ca`, `--cert`, `--key` and `--server-name` for clients. `sockets` are
+ * those that events can go to, absent if they come later.
  *
  * @throws {UsageError} if they do not fit together, or no socket is over TLS.
  */
@@ -53,7 +54,7 @@ export function toCertified(
   };
 }
 
-/** A line with which PEM begins, and what that is. */
+/** The first line of a PEM file, and what the file is. */
 const CERTIFICATE = [/-----BEGIN CERTIFICATE-----/, "certificate"] as const;
 const PRIVATE_KEY = [
   /-----BEGIN (?!ENCRYPTED)[A-Z ]*PRIVATE KEY-----/,
@@ -69,11 +70,8 @@ function readPem(
   try {
     pem = Deno.readTextFileSync(path);
   } catch (error) {
-    const help = error instanceof Deno.errors.NotCapable
-      ? `; run it with --allow-read=${path}`
-      : "";
     throw new UsageError(
-      `cannot read --${option}: ${(error as Error).message}${help}`,
+      `cannot read --${option}: ${readProblem(error as Error, path)}`,
     );
   }
   if (!line.test(pem)) {

@@ -6,7 +6,6 @@ import {
 } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { EventClient, serveEvents } from "../../mod.ts";
-import { printable, whileRead } from "../../src/cli/output.ts";
 import {
   denoArgs,
   exchange,
@@ -35,7 +34,14 @@ Deno.test("the command prints its help", async () => {
     const { code, stdout, stderr } = await run([flag]);
     assertEquals([code, stderr], [0, ""]);
     for (
-      const text of ["Usage:", "raise", "listen", "Examples", "Exit codes"]
+      const text of [
+        "Usage:",
+        "raise",
+        "listen",
+        "Examples",
+        "Exit codes",
+        "130",
+      ]
     ) {
       assertStringIncludes(stdout, text);
     }
@@ -66,6 +72,7 @@ for (
       "sync",
       "timeout",
       "event-param",
+      "delimiter",
       "dry-run",
       "json",
       "quiet",
@@ -75,8 +82,10 @@ for (
       "sync",
       "timeout",
       "event-param",
+      "delimiter",
       "window",
       "strict",
+      "failed",
       "json",
       "quiet",
     ]],
@@ -96,6 +105,9 @@ for (
     assertEquals([code, stderr], [0, ""]);
     for (const option of options) assertStringIncludes(stdout, `--${option}`);
     assertMatch(stdout, new RegExp(`Examples:\n  event-jsonrpc ${command}`));
+    assert(stdout.indexOf("Examples:") < stdout.indexOf("Options:"));
+    assertStringIncludes(stdout, "Exit codes:");
+    assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
   });
 }
 
@@ -162,28 +174,6 @@ const WRONG: [args: string[], error: string, help?: string][] = [
     "raise",
   ],
   [
-    ["raise", SOCKET, "E_X", "--params", `{"a":1,"a":2}`],
-    `--params has the name "a" twice`,
-    "raise",
-  ],
-  [
-    ["raise", SOCKET, "E_X", "--params", `{"b":1,"2":1,"1":2}`],
-    `or an integer for a name, which would change places`,
-    "raise",
-  ],
-  [
-    ["raise", SOCKET, "E_X", `a:={"x":[{"y":1,"\\u0079":2}]}`],
-    `has the name "y" twice`,
-    "raise",
-  ],
-  [
-    ["raise", SOCKET, "E_X", "a:=12345678901234567890.0"],
-    "holds 12345678901234567890.0, expected numbers that lose no digits",
-    "raise",
-  ],
-  [["raise", SOCKET, "E_X", "a:=1e400"], "holds 1e400", "raise"],
-  [["listen", "0", "--result", "1e400"], "--result holds 1e400", "listen"],
-  [
     [],
     "no command is given, expected raise, pump, listen, hub, or completions",
   ],
@@ -218,7 +208,7 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   [["raise", SOCKET, "E_X", "--no-sync"], `unknown option --no-sync`, "raise"],
   [
     ["raise", SOCKET, "E_X", "-5"],
-    `unknown option -5 (after "--", what begins with "-" is no option)`,
+    `unknown option -5 (after "--", words that begin with "-" are no options)`,
     "raise",
   ],
   [
@@ -274,11 +264,6 @@ const WRONG: [args: string[], error: string, help?: string][] = [
     "raise",
   ],
   [
-    ["raise", SOCKET, "E_X", "a:=9007199254740993"],
-    `holds 9007199254740993, expected numbers that lose no digits`,
-    "raise",
-  ],
-  [
     ["raise", SOCKET, "E_X", "--params", "3"],
     `--params is 3, expected a JSON object or array`,
     "raise",
@@ -307,7 +292,44 @@ const WRONG: [args: string[], error: string, help?: string][] = [
     "jsonrpcs:127.0.0.1:0 is over TLS, expected --cert and --key with it",
     "listen",
   ],
-  [["listen", ":8080"], `cannot listen at ":8080"`, "listen"],
+  [["listen", ":x"], `the port is "x", expected an integer`, "listen"],
+  [["listen", ":"], `the port is ""`, "listen"],
+  [["hub", ":65536"], `the port is "65536"`, "hub"],
+  [
+    ["raise", SOCKET, "E_X", "--delimiter", "x"],
+    `--delimiter is "x", expected white space`,
+    "raise",
+  ],
+  [
+    ["pump", SOCKET, "--delimiter", "\\n\\0"],
+    `--delimiter is "\\\\n\\\\0", expected white space`,
+    "pump",
+  ],
+  [
+    ["raise", SOCKET, "E_X", "a=J\ufffdrgen"],
+    `argument "a=J\ufffdrgen" holds U+FFFD`,
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_\ufffd"],
+    "which Deno puts in place of bytes that are not UTF-8",
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_X", "--params", "@none.json"],
+    `the file of --params, "none.json", cannot be read: there is no permission, run it with --allow-read=none.json`,
+    "raise",
+  ],
+  [
+    ["raise", SOCKET, "E_X", "--params", "-"],
+    "standard input, given as --params, is not JSON",
+    "raise",
+  ],
+  [
+    ["pump", SOCKET, "--failed", "x"],
+    "cannot write --failed: there is no permission, run it with --allow-write=x",
+    "pump",
+  ],
   [
     ["listen", "::1:8080"],
     `expected [[host:]port] with an IPv6 host in brackets`,
@@ -346,7 +368,7 @@ for (const [args, error, help] of WRONG) {
 const PARAMS: [words: string[], params: string][] = [
   [
     ["--params", `{"a":{"b":"\\":{","c":["x:y"]},"d e":1e21}`],
-    `{"a":{"b":"\\":{","c":["x:y"]},"d e":1e+21}`,
+    `{"a":{"b":"\\":{","c":["x:y"]},"d e":1e21}`,
   ],
   [[], `{}`],
   [["ip=192.168.2.11"], `{"ip":"192.168.2.11"}`],
@@ -368,7 +390,15 @@ const PARAMS: [words: string[], params: string][] = [
   [["--event-param", "event", "ip=1"], `{"event":"E_X","ip":"1"}`],
   [["--event-param", "-h", "ip=1"], `{"-h":"E_X","ip":"1"}`],
   [["--event-param", "--help"], `{"--help":"E_X"}`],
-  [[":=1.50e1", ":=0e9", ":=1e21"], `[15,0,1e+21]`],
+  [[":=1.50e1", ":=0e9", ":=-0"], `[1.50e1,0e9,-0]`],
+  [["a:=1e-400", "b:=1e400"], `{"a":1e-400,"b":1e400}`],
+  [["a:= 4503599627370497.51 "], `{"a":4503599627370497.51}`],
+  [[':="\\u00e9\\ufffd"'], `["\\u00e9\\ufffd"]`],
+  [
+    ["--params", `{"b":12345678901234567890,"1":0.10,"b":{"2":0,"1":0}}`],
+    `{"b":12345678901234567890,"1":0.10,"b":{"2":0,"1":0}}`,
+  ],
+  [["--params", `{\r\n  "a": [\n 1, 2\n]\n}\n`], `{"a": [1, 2]}`],
   [["--event-param=event", "1"], `["E_X","1"]`],
 ];
 
@@ -483,13 +513,13 @@ Deno.test("raise --json prints one object on one line", async () => {
     code: 0,
     event: "E_X",
     socket,
-    delivered: true,
+    outcome: "sent",
   });
   assertEquals(await json([socket, "E_X", "--sync"]), {
     code: 0,
     event: "E_X",
     socket,
-    delivered: true,
+    outcome: "confirmed",
     result: [1, null],
   });
   await using refusing = answering(
@@ -499,7 +529,7 @@ Deno.test("raise --json prints one object on one line", async () => {
     code: 3,
     event: "E_X",
     socket: refusing.socket,
-    delivered: false,
+    outcome: "failed",
     error: {
       name: "ServerError",
       message: "No such user",
@@ -523,7 +553,7 @@ Deno.test("raise tells that nobody is there: exit code 1", async () => {
   assertEquals([code, stdout], [1, ""]);
   assertMatch(
     stderr,
-    /^error: Cannot deliver "E_X" to jsonrpc:\S+: cannot connect: Connection refused .*; is a server listening there\?/,
+    /^error: Cannot deliver "E_X" to jsonrpc:\S+: cannot connect: Connection refused .*; is a server listening at port \d+\?/,
   );
 });
 
@@ -905,39 +935,4 @@ Deno.test({
     assertStringIncludes(plain, "error: no socket is given");
     assertEquals(plain.includes("\x1b["), false);
   },
-});
-
-Deno.test("printable() escapes all that a terminal would act upon", {
-  permissions: "none",
-}, () => {
-  const unsafe = (code: number) =>
-    code < 0x20 || code >= 0x7f && code < 0xa0 ||
-    code >= 0x2028 && code <= 0x202e || code >= 0x2066 && code <= 0x2069;
-  for (let code = 0; code < 0x10000; code++) {
-    const c = String.fromCharCode(code);
-    const expected = unsafe(code)
-      ? `\\u${code.toString(16).padStart(4, "0")}`
-      : c;
-    if (printable(c) !== expected) assertEquals(printable(c), expected);
-  }
-  assertEquals(printable("\x1b[1ma\né\x1b"), "\\u001b[1ma\\u000aé\\u001b");
-  assertEquals(printable("\x1b"), printable("\x1b")); // and keeps no state
-});
-
-Deno.test("whileRead() leaves out what is not read, and tells how much", async () => {
-  const told: number[] = [], printed: number[] = [];
-  const print = whileRead((dropped) => told.push(dropped));
-  const { promise, resolve } = Promise.withResolvers<void>();
-  for (let n = 0; n < 5; n++) {
-    print(() => {
-      printed.push(n);
-      return n === 1 ? promise : undefined;
-    });
-  }
-  assertEquals([printed, told], [[0, 1], []]);
-  resolve();
-  await promise;
-  assertEquals(told, [3]);
-  print(() => void printed.push(5));
-  assertEquals([printed, told], [[0, 1, 5], [3]]);
 });

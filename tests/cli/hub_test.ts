@@ -5,8 +5,14 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { serveEvents, ServerError } from "../../mod.ts";
-import { run, type Running, start } from "../helpers/command.ts";
-import { freePort, gate } from "../helpers/tcp.ts";
+import {
+  needs,
+  run,
+  type Running,
+  start,
+  startInShell,
+} from "../helpers/command.ts";
+import { freePort, gate, serve } from "../helpers/tcp.ts";
 
 /** Starts `hub`; `ask` gives it a command, and resolves to the answer. */
 async function startServe(args: string[]) {
@@ -156,7 +162,7 @@ Deno.test("hub prints no control character that a subscriber sends", async () =>
     "virtual:FAILOVER jsonrpc:h:1/\u001b]0;owned\u0007\nerror:x jsonrpc:h:2";
   await serving.ask("event_subscribe", ["E_X", socket]);
   assertStringIncludes(
-    (await serving.errLine())!,
+    (await serving.outLine())!,
     "/\\u001b]0;owned\\u0007\\u000aerror:x",
   );
 });
@@ -193,4 +199,150 @@ Deno.test("hub ends though nobody reads its log", async () => {
   }
   serving.process.kill("SIGTERM");
   assertEquals((await serving.process.status).code, 0);
+});
+
+Deno.test("hub ends by a signal though deliveries are under way: exit code 130 or 143", async () => {
+  for (
+    const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const
+  ) {
+    const asked = gate(), never = gate();
+    await using server = serveEvents({ port: 0 }, async () => {
+      asked.open();
+      await never.opened;
+    });
+    await using serving = await startServe([
+      "--sync",
+      "--timeout=60000",
+      `--subscribe=E_X=${server.socket}`,
+    ]);
+    await serving.ask("raise_event", ["E_X"]);
+    await asked.opened;
+    serving.process.kill(signal);
+    assertEquals((await serving.process.status).code, code);
+    assertEquals(
+      await serving.errLine(),
+      "error: interrupted while deliveries were under way",
+    );
+    never.open();
+  }
+});
+
+Deno.test("hub goes on when nobody reads its log any more: exit code 0", async () => {
+  const subscribe = `--subscribe=E_X=jsonrpc:127.0.0.1:${freePort()}`;
+  await using serving = await startServe([subscribe]);
+  await serving.ask("raise_event", ["E_X"]);
+  assertStringIncludes((await serving.outLine())!, `Cannot deliver "E_X"`);
+  await serving.closeOutput();
+  assertEquals(await serving.ask("raise_event", ["E_X"]), "OK");
+  assertMatch((await serving.errLine())!, /^error: cannot write the log: /);
+  for (let n = 0; n < 3; n++) {
+    assertEquals(await serving.ask("raise_event", ["E_X"]), "OK");
+  }
+  serving.process.kill("SIGTERM");
+  assertEquals((await serving.process.status).code, 0);
+  assertMatch(
+    (await serving.errLine())!,
+    /^error: \d lines could not be logged$/,
+  );
+  assertEquals(await serving.errLine(), undefined);
+});
+
+Deno.test({
+  name: "hub goes on when the disk of its log is full: exit code 0",
+  ignore: Deno.build.os !== "linux", // for /dev/full
+  async fn() {
+    const args = ["hub", "0", `--subscribe=E=jsonrpc:127.0.0.1:${freePort()}`];
+    await using serving = startInShell(args, "> /dev/full");
+    const [, url] = (await serving.errLine())!.split(" at ");
+    for (let n = 0; n < 3; n++) {
+      const response = await raise(url!, "E");
+      assertEquals([response.status, await response.json()], [
+        200,
+        { id: 1, jsonrpc: "2.0", result: "OK" },
+      ]);
+    }
+    assertMatch(
+      (await serving.errLine())!,
+      /^error: cannot write the log: No space left on device/,
+    );
+    serving.process.kill("SIGINT");
+    assertEquals((await serving.process.status).code, 0);
+    assertEquals(await serving.errLine(), "error: 3 lines could not be logged");
+  },
+});
+
+Deno.test({
+  ...await needs(
+    "mkfifo",
+    "hub says how many lines are lost when it can log again",
+  ),
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const path = `${folder}/log`;
+    const mkfifo = await new Deno.Command("mkfifo", { args: [path] }).output();
+    assert(mkfifo.success);
+    // The shell waits until somebody reads.
+    const args = ["hub", "0", `--subscribe=E=jsonrpc:127.0.0.1:${freePort()}`];
+    await using serving = startInShell(args, `> ${path}`);
+    try {
+      const first = await Deno.open(path);
+      const [, url] = (await serving.errLine())!.split(" at ");
+      await (await raise(url!, "E")).body?.cancel();
+      const line = await lineOf(first);
+      assertStringIncludes(line, `Cannot deliver "E"`);
+      first.close();
+      for (let n = 0; n < 3; n++) await (await raise(url!, "E")).body?.cancel();
+      assertMatch((await serving.errLine())!, /^error: cannot write the log: /);
+      using second = await Deno.open(path);
+      assertEquals(await lineOf(second), "3 lines could not be logged\n");
+      await (await raise(url!, "E")).body?.cancel();
+      assertEquals(await lineOf(second), line);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+/** Asks a hub to raise an event. */
+function raise(url: string, event: string): Promise<Response> {
+  return fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "raise_event",
+      params: [event],
+    }),
+  });
+}
+
+/** The next line of a file that grows. */
+async function lineOf(file: Deno.FsFile): Promise<string> {
+  const byte = new Uint8Array(1);
+  let line = "";
+  while (!line.endsWith("\n")) {
+    if (await file.read(byte) === null) break;
+    line += new TextDecoder().decode(byte);
+  }
+  return line;
+}
+
+Deno.test("hub --delimiter sends it after each message", async () => {
+  const received = Promise.withResolvers<string>();
+  await using server = serve(async (conn) => {
+    let text = "";
+    for await (const bytes of conn.readable) {
+      text += new TextDecoder().decode(bytes);
+      if (text.endsWith("\n")) break;
+    }
+    received.resolve(text);
+  });
+  await using serving = await startServe([
+    "--delimiter",
+    "\\n",
+    `--subscribe=E=${server.socket}`,
+  ]);
+  await serving.ask("raise_event", ["E"]);
+  assertMatch(await received.promise, /^\{.*\}\n$/);
 });

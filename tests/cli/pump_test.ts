@@ -5,11 +5,13 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { serveEvents, ServerError } from "../../mod.ts";
-import { toJson, UsageError } from "../../src/cli/arguments.ts";
-import { parseEventLine } from "../../src/cli/event_line.ts";
-import { LineError, MAX_LINE_BYTES, readLines } from "../../src/cli/lines.ts";
-import { needs, onTerminal, runWith, start } from "../helpers/command.ts";
-import { newSeed, randomFrom } from "../helpers/random.ts";
+import {
+  denoArgs,
+  needs,
+  onTerminal,
+  runWith,
+  start,
+} from "../helpers/command.ts";
 import { freePort, send, serve } from "../helpers/tcp.ts";
 
 /** A server that keeps what it got. */
@@ -41,7 +43,7 @@ Deno.test("pump raises an event for each line, in order: exit code 0", async () 
   assertEquals([code, stdout], [0, ""]);
   assertMatch(
     stderr,
-    /^3 events: 3 delivered, 0 failed; 0 bad lines; [\d.]+ s, \d+\/s\n$/,
+    /^3 events: 3 sent, 0 failed; 0 bad lines; [\d.]+ s, \d+\/s\n$/,
   );
 });
 
@@ -63,7 +65,14 @@ Deno.test("pump takes the options of raise", async () => {
   assertEquals([code, stderr], [0, ""]);
   const { ms, ...summary } = JSON.parse(stdout);
   assert(ms >= 0);
-  assertEquals(summary, { events: 2, delivered: 2, failed: 0, badLines: 0 });
+  assertEquals(summary, {
+    lines: 2,
+    events: 2,
+    sent: 0,
+    confirmed: 2,
+    failed: 0,
+    badLines: 0,
+  });
   assertEquals(server.events, [
     ["m", { name: "E_A" }],
     ["m", { name: "E_B", a: 1 }],
@@ -74,13 +83,12 @@ Deno.test("pump names wrong lines by their number, and skips them: exit code 2",
   await using server = record();
   const bad: [line: string, problem: string][] = [
     ["{", "it is not JSON"],
-    ["[]", `it is no JSON object, expected {"event":…,"params":…}`],
-    ["1", "it is no JSON object"],
+    ["[]", `it is not a JSON object, expected {"event":…,"params":…}`],
+    ["1", "it is not a JSON object"],
     [`{"params":{}}`, `it has no "event" that is a name`],
     [`{"event":""}`, `it has no "event" that is a name`],
     [`{"event":"E","params":1}`, `its "params" are neither`],
     [`{"event":"E","parms":{}}`, `it has "parms", expected "event" and`],
-    [`{"event":"E","params":[12345678901234567890]}`, "lose no digits"],
     [`{"event":"E","params":{"name":1}}`, "the event param has that name"],
   ];
   const input = `{"event":"E_FIRST"}\n` +
@@ -93,7 +101,7 @@ Deno.test("pump names wrong lines by their number, and skips them: exit code 2",
     assertStringIncludes(stderr, `error: line ${i + 2}: `);
     assertStringIncludes(stderr, problem);
   }
-  assertStringIncludes(stderr, "2 events: 2 delivered, 0 failed; 9 bad lines");
+  assertStringIncludes(stderr, "2 events: 2 sent, 0 failed; 8 bad lines");
   assertEquals(server.events.map(([event]) => event), ["E_FIRST", "E_LAST"]);
 });
 
@@ -103,7 +111,7 @@ Deno.test("pump --strict stops at a wrong line: exit code 2", async () => {
   const args = ["pump", server.socket, "--strict"];
   const { code, stderr } = await runWith(input, args);
   assertEquals(code, 2);
-  assertStringIncludes(stderr, "1 events: 1 delivered, 0 failed; 1 bad lines");
+  assertStringIncludes(stderr, "1 events: 1 sent, 0 failed; 1 bad lines");
   assertEquals(server.events.map(([event]) => event), ["E_A"]);
 });
 
@@ -124,7 +132,7 @@ Deno.test("pump exits by the worst that happened", async () => {
   assertEquals((await pump(silent.socket)).code, 4);
   const gone = await pump(`jsonrpc:127.0.0.1:${freePort()}`);
   assertEquals(gone.code, 1);
-  assertStringIncludes(gone.stderr, "2 events: 0 delivered, 2 failed");
+  assertStringIncludes(gone.stderr, "2 events: 0 confirmed, 2 failed");
 });
 
 Deno.test("pump prints some errors, and counts all", async () => {
@@ -135,11 +143,11 @@ Deno.test("pump prints some errors, and counts all", async () => {
   ]);
   assertEquals(code, 2);
   assertEquals(stderr.match(/^error: line/gm)?.length, 10);
-  assertEquals(stderr.match(/further errors are counted only/g)?.length, 1);
+  assertStringIncludes(stderr, "error: 990 more errors, the last: line 1000:");
   assertStringIncludes(stderr, "1000 bad lines");
   const ten = await runWith("nonsense\n".repeat(10), ["pump", "jsonrpc:h:1"]);
   assertEquals(ten.stderr.match(/^error: line/gm)?.length, 10);
-  assertEquals(ten.stderr.includes("further errors"), false);
+  assertEquals(ten.stderr.includes("more error"), false);
 });
 
 Deno.test("pump finds a refusal worse than a wrong line, then time-outs, then losses", async () => {
@@ -175,11 +183,13 @@ Deno.test("pump waits for a server that stalls, however large its window is", as
     "piped",
   );
   const writer = pumping.process.stdin.getWriter();
-  await writer.write(bytesOf(lines({ event: "E" }).repeat(COUNT)));
+  await writer.write(
+    new TextEncoder().encode(lines({ event: "E" }).repeat(COUNT)),
+  );
   await writer.close();
   stalled.resolve(); // nearly all is read, and waits
-  const { delivered, failed } = JSON.parse((await pumping.outLine())!);
-  assertEquals([delivered, failed], [COUNT, 0]);
+  const { confirmed, failed } = JSON.parse((await pumping.outLine())!);
+  assertEquals([confirmed, failed], [COUNT, 0]);
 });
 
 Deno.test("pump raises events of more names than it keeps", async () => {
@@ -213,6 +223,8 @@ Deno.test("pump delivers to a virtual socket, and warns once", async () => {
   assertEquals(code, 0);
   assertEquals(stderr.match(/warning/g)?.length, 1);
   assertEquals(server.events.length, 3);
+  const quiet = await runWith(input, ["pump", socket, "--quiet"]);
+  assertEquals(quiet.stderr, "");
 });
 
 Deno.test("pump sends a line when it comes in", async () => {
@@ -227,16 +239,223 @@ Deno.test("pump sends a line when it comes in", async () => {
   assertEquals((await pumping.process.status).code, 0);
 });
 
-Deno.test("pump delivers what it read when it is interrupted", async () => {
-  await using server = record();
-  await using pumping = start(["pump", server.socket], "piped");
+/** A server that counts the events it got; its handlers wait for `mayGoOn`. */
+function count(mayGoOn: Promise<void> = Promise.resolve()) {
+  const counts = { events: 0 };
+  const server = serveEvents({ port: 0 }, () => {
+    counts.events++;
+    return mayGoOn;
+  });
+  return Object.assign(server, { counts });
+}
+
+/** Writes lines without end. */
+async function writeWithoutEnd(process: Deno.ChildProcess): Promise<void> {
+  const writer = process.stdin.getWriter();
+  const bytes = new TextEncoder().encode(lines({ event: "E" }).repeat(1000));
+  try {
+    for (;;) await writer.write(bytes);
+  } catch { /* it has ended */ }
+}
+
+Deno.test("pump that is interrupted before its end says how many lines it took: exit code 130 or 143", async () => {
+  for (
+    const [signal, code, args] of [
+      ["SIGTERM", 143, []],
+      ["SIGINT", 130, ["--sync"]],
+      ["SIGTERM", 143, ["--quiet", "--window", "1"]],
+    ] as const
+  ) {
+    await using server = count();
+    await using pumping = start(["pump", server.socket, ...args], "piped");
+    const writing = writeWithoutEnd(pumping.process);
+    while (server.counts.events < 1000) await new Promise((r) => setTimeout(r));
+    pumping.process.kill(signal);
+    assertEquals((await pumping.process.status).code, code);
+    let text = "";
+    for (let line; (line = await pumping.errLine()) !== undefined;) {
+      text += line + "\n";
+    }
+    const [, taken, next] =
+      /^error: interrupted before the end of the input: took (\d+) lines, line (\d+) is the next$/m
+        .exec(text)!;
+    assertEquals(Number(taken), server.counts.events);
+    assertEquals(Number(next), server.counts.events + 1);
+    await writing;
+  }
+});
+
+Deno.test("pump that is interrupted delivers the lines that it took", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const going = Promise.withResolvers<void>();
+    await using server = count(going.promise);
+    const args = ["pump", server.socket, "--sync", "--timeout", "60000"];
+    await using pumping = start(args, "piped");
+    const writer = pumping.process.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(lines({ event: "E_A" })));
+    while (server.counts.events < 1) await new Promise((r) => setTimeout(r));
+    pumping.process.kill(signal);
+    assertStringIncludes(
+      (await pumping.errLine())!,
+      "interrupted, 1 events are under way; again ends it at once",
+    );
+    going.resolve();
+    assertStringIncludes(
+      (await pumping.errLine())!,
+      "took 1 lines, line 2 is the next",
+    );
+    assertStringIncludes((await pumping.errLine())!, "1 events: 1 confirmed");
+    const { code } = await pumping.process.status;
+    assertEquals(code, signal === "SIGINT" ? 130 : 143);
+    await writer.abort().catch(() => {});
+  }
+});
+
+Deno.test("pump tells failures again after a success, and that it is connected again", async () => {
+  const port = freePort();
+  await using pumping = start(
+    // Each event is confirmed or fails: no other tells that a server has gone.
+    ["pump", `jsonrpc:127.0.0.1:${port}`, "--sync"],
+    "piped",
+  );
   const writer = pumping.process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(lines({ event: "E_A" })));
-  while (server.events.length < 1) await new Promise((r) => setTimeout(r));
-  pumping.process.kill("SIGINT");
-  assertEquals((await pumping.process.status).code, 0);
-  assertStringIncludes((await pumping.errLine())!, "1 events: 1 delivered");
-  await writer.abort().catch(() => {});
+  const write = (count: number) =>
+    writer.write(new TextEncoder().encode(lines({ event: "E" }).repeat(count)));
+  for (let outage = 0; outage < 2; outage++) {
+    for (let n = 1; n <= 3; n++) {
+      await write(1);
+      assertMatch(
+        (await pumping.errLine())!,
+        /^error: line \d+: Cannot deliver/,
+      );
+    }
+    await using server = serveEvents({ port }, () => {});
+    await write(1);
+    assertMatch(
+      (await pumping.errLine())!,
+      /^connected again after \d+\.\d s, 3 events failed meanwhile$/,
+    );
+    await server.shutdown();
+  }
+  await writer.close();
+  assertEquals((await pumping.process.status).code, 1);
+});
+
+Deno.test("pump --failed adds the lines that failed, as they came", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, "before\n");
+    await using server = serveEvents({ port: 0 }, ({ params }) => {
+      if (!("ok" in params)) throw new ServerError(1, "no");
+    });
+    const bytes = (text: string) => new TextEncoder().encode(text);
+    const failing = [
+      bytes(` {"params":{"n":1.50, "n":2},"event":"E\\u0041"} \r\n`),
+      Uint8Array.of(...bytes(`{"event":"E","params":["J`), 0xfc, 0x22, 0x0a),
+      bytes("nonsense\n"),
+      bytes(`{"event":"é漢"}\n`),
+    ];
+    const good = bytes(lines({ event: "E", params: { ok: true } }));
+    const input = new Blob(failing.flatMap((line) => [line, good]));
+    const { code, stderr } = await runWith(
+      input,
+      ["pump", server.socket, "--sync", "--failed", path],
+      ["--allow-net", `--allow-write=${path}`],
+    );
+    assertEquals(code, 3, stderr);
+    const kept = await new Blob([bytes("before\n"), ...failing]).bytes();
+    const actual = await Deno.readFile(path);
+    // Wrong lines are found before others have failed.
+    const sorted = (bytes: Uint8Array) =>
+      new TextDecoder("latin1").decode(bytes).split("\n").sort();
+    assertEquals(sorted(actual), sorted(kept));
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("pump --failed keeps the lines whose server is not there, in order", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    const input = lines(
+      ...Array.from({ length: 2500 }, (_, n) => ({ event: "E", params: [n] })),
+    );
+    const { code } = await runWith(
+      input,
+      ["pump", `jsonrpc:127.0.0.1:${freePort()}`, "--failed", path],
+      ["--allow-net", "--allow-write"],
+    );
+    assertEquals(code, 1);
+    assertEquals(await Deno.readTextFile(path), input);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test({
+  name: "pump --failed refuses the file that is its input",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const path = await Deno.makeTempFile();
+    try {
+      await Deno.writeTextFile(path, lines({ event: "E" }));
+      const command = [
+        Deno.execPath(),
+        ...denoArgs(["pump", "jsonrpc:h:1", "--failed", path], [
+          "--allow-net",
+          "--allow-write",
+        ]),
+      ].join(" ");
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: ["-c", `exec ${command} < ${path}`],
+      }).output();
+      assertEquals(code, 2);
+      assertStringIncludes(
+        new TextDecoder().decode(stderr),
+        "which is the standard input, expected another file",
+      );
+      assertEquals(await Deno.readTextFile(path), lines({ event: "E" }));
+    } finally {
+      await Deno.remove(path);
+    }
+  },
+});
+
+Deno.test("pump --delimiter sends it after each message", async () => {
+  let text = "";
+  await using server = serve(async (conn) => {
+    for await (const bytes of conn.readable) {
+      text += new TextDecoder().decode(bytes);
+    }
+  });
+  const input = lines({ event: "E_1" }, { event: "E_2" }, { event: "E_3" });
+  await runWith(input, ["pump", server.socket, "--delimiter", "\\r\\n"]);
+  assertEquals(
+    text.split("\r\n").map((text) => text && JSON.parse(text).method),
+    ["E_1", "E_2", "E_3", ""],
+  );
+});
+
+Deno.test("pump sends params as they stand in the line", async () => {
+  const params = [
+    `[1e-400,4503599627370497.51,12345678901234567890,0.10,-0,1e21]`,
+    `{"b":1,"10":2, "b":{"2":0,"1":"\\u00e9"}}`,
+    `{"a":{"x":1,"x":2}}`,
+  ];
+  const texts: string[] = [];
+  await using server = serve(async (_, reader) => {
+    texts.push(...await reader.all());
+  });
+  const input = params
+    .map((text) => `{"event":"E","params":${text}}\n`).join("");
+  const { code, stderr } = await runWith(input, ["pump", server.socket]);
+  assertEquals(code, 0, stderr);
+  assertEquals(
+    texts,
+    params.map((text) =>
+      `{"id":null,"jsonrpc":"2.0","method":"E","params":${text}}`
+    ),
+  );
 });
 
 Deno.test("pump delivers 50,000 lines within its window, to a server that is slow at first", async () => {
@@ -266,7 +485,7 @@ Deno.test("pump delivers 50,000 lines within its window, to a server that is slo
     "--quiet",
   ]);
   assertEquals([code, arrived, most], [0, count, 100]);
-  assertEquals(JSON.parse(stdout).delivered, count);
+  assertEquals(JSON.parse(stdout).confirmed, count);
 });
 
 Deno.test({
@@ -279,106 +498,13 @@ Deno.test({
     const args = ["pump", silent.socket, "--sync", "--timeout", "1200"];
     const input = `{"event":"E_X"}\\n`;
     const shown = await onTerminal(args, {}, input);
-    assertStringIncludes(shown, "\r0 events, 0/s, 0 failed, 1 in flight\x1b[K");
-    assertStringIncludes(shown, "1 events: 0 delivered, 1 failed");
+    assertStringIncludes(shown, "\r\x1b[K0 events, 0/s, 0 failed, 1 in flight");
+    // A message takes the place of the status.
+    assertEquals(/in flight[^\r\n]*error/.test(shown), false, shown);
+    assertStringIncludes(shown, "1 events: 0 confirmed, 1 failed");
     const quiet = await onTerminal([...args, "--quiet"], {}, input);
     assertEquals(quiet.includes("in flight"), false);
   },
-});
-
-// Lines.
-
-/** The lines; of one that cannot be read, what is wrong with it. */
-async function linesOf(pieces: Iterable<Uint8Array>): Promise<string[]> {
-  const all: string[] = [];
-  const stream = ReadableStream.from(pieces);
-  for await (const some of readLines(stream, new AbortController().signal)) {
-    for (const line of some) {
-      all.push(line instanceof LineError ? line.message : line);
-    }
-  }
-  return all;
-}
-
-const bytesOf = (text: string) => new TextEncoder().encode(text);
-
-Deno.test("readLines() gives the lines however the bytes are cut", {
-  permissions: "none",
-}, async () => {
-  const seed = newSeed();
-  const random = randomFrom(seed);
-  for (let round = 0; round < 500; round++) {
-    const lines = Array.from(
-      { length: Math.floor(random() * 6) },
-      () =>
-        ["", "a", "é漢😀", "x\ry", "\ufeff\ufffd"][Math.floor(random() * 5)],
-    );
-    const text = lines.map((l) =>
-      l + (random() < 0.3 ? "\r\n" : "\n")
-    ).join("") +
-      (random() < 0.5 ? "last" : "");
-    const bytes = new TextEncoder().encode(text);
-    const cuts = Array.from(
-      { length: Math.floor(random() * 4) },
-      () => Math.floor(random() * (bytes.length + 1)),
-    ).sort((a, b) => a - b);
-    const all = await linesOf(
-      [...cuts, bytes.length].map((end, i) => bytes.slice(cuts[i - 1], end)),
-    );
-    const expected = text.endsWith("last") ? [...lines, "last"] : lines;
-    if (expected.length > 0) expected[0] = expected[0].replace("\ufeff", "");
-    assertEquals(all, expected, `seed ${seed}, round ${round}`);
-  }
-});
-
-Deno.test("readLines() gives up a line that is too long, and only that", {
-  permissions: "none",
-}, async () => {
-  const half = bytesOf("x".repeat(MAX_LINE_BYTES / 2 + 1));
-  const problem = `it is longer than ${MAX_LINE_BYTES} bytes`;
-  const [start, end] = [bytesOf("a\n"), bytesOf("\nb\n")];
-  assertEquals(await linesOf([start, half, half, half, end]), [
-    "a",
-    problem,
-    "b",
-  ]);
-  assertEquals(await linesOf([half, half]), [problem]);
-  const whole = new Uint8Array([...start, ...half, ...half, ...end]);
-  assertEquals(await linesOf([whole]), ["a", problem, "b"]);
-});
-
-Deno.test(
-  "readLines() finds the lines that are not UTF-8, however they are cut",
-  {
-    permissions: "none",
-  },
-  async () => {
-    const wrong = [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0x4a, 0xfc, 0x72]];
-    for (const bad of wrong) {
-      const line = Uint8Array.from([
-        ...bytesOf("\ufeffa é\n"),
-        ...bad,
-        ...bytesOf("\r\nb\n"),
-        ...bad,
-      ]);
-      const expected = ["a é", "it is not UTF-8", "b", "it is not UTF-8"];
-      for (let cut = 0; cut <= line.length; cut++) {
-        const pieces = [line.slice(0, cut), line.slice(cut)];
-        assertEquals(await linesOf(pieces), expected);
-      }
-      assertEquals(
-        await linesOf([...line].map((b) => Uint8Array.of(b))),
-        expected,
-      );
-    }
-  },
-);
-
-Deno.test("readLines() takes away one line end, and no more", {
-  permissions: "none",
-}, async () => {
-  const text = "a\r\r\n\r\nb\r";
-  assertEquals(await linesOf([bytesOf(text)]), ["a\r", "", "b"]);
 });
 
 Deno.test("pump --strict sends nothing after a line whose params are wrong", async () => {
@@ -391,93 +517,6 @@ Deno.test("pump --strict sends nothing after a line whose params are wrong", asy
   const args = ["pump", server.socket, "--strict", "--event-param", "name"];
   assertEquals((await runWith(input, args)).code, 2);
   assertEquals(server.events.map(([event]) => event), ["E_1"]);
-});
-
-Deno.test("pump changes no line in silence", async () => {
-  await using server = record();
-  const input = [
-    `{"event":"E","params":{"a":1,"a":2}}`,
-    `{"event":"E","params":{"b":1,"2":2,"1":3}}`,
-    `{"event":"E","event":"F"}`,
-    `{"event":"E","params":[{"x":{"y":1,"y":2}}]}`,
-    `{"event":"E","params":{"a":"\\":{","b":[{"c":"\\""}]}}`,
-    `{"event":"E","params":{"n":1e21,"m":[1.5,"12345678901234567890"]}}`,
-    `{"event":"E","params":["J\ufffdrgen",0.0e5,1.50E+2,-0]}`,
-    `{"event":"E","params":[12345678901234567890e0]}`,
-    "",
-  ].join("\n");
-  const latin1 = Uint8Array.of(...bytesOf(`{"event":"E","params":["J`), 0xfc);
-  const { code, stderr } = await runWith(
-    new Blob([input, latin1, `rgen"]}\n`]),
-    ["pump", server.socket],
-  );
-  assertEquals(code, 2);
-  assertStringIncludes(stderr, "line 8: it holds 12345678901234567890e0,");
-  assertStringIncludes(stderr, "line 9: it is not UTF-8");
-  for (const n of [1, 2, 3, 4]) {
-    assertStringIncludes(stderr, `line ${n}: it has the name`);
-  }
-  assertEquals(server.events, [
-    ["E", { a: `":{`, b: [{ c: `"` }] }],
-    ["E", { n: 1e21, m: [1.5, "12345678901234567890"] }],
-    ["E", ["J\ufffdrgen", 0, 150, 0]],
-  ]);
-});
-
-Deno.test("parseEventLine() takes what toJson() takes, and no other", {
-  permissions: "none",
-}, () => {
-  const seed = newSeed();
-  const random = randomFrom(seed);
-  const oneOf = <T>(values: T[]) =>
-    values[Math.floor(random() * values.length)];
-  const space = () => random() < 0.1 ? oneOf([" ", "  ", "\t"]) : "";
-  const name = () =>
-    oneOf([
-      "a",
-      "b",
-      "c",
-      "1",
-      "0x",
-      "",
-      "é",
-      "n:",
-      "__proto__",
-      '\\"',
-      "\\u003a",
-    ]);
-  const scalars = ["1", "-0.5", "0", "1e3", "1e21", "9007199254740993", "1e999"]
-    .concat(["12345678901234567.5", "true", "null", `"x"`, `"sip:a@b"`])
-    .concat([`"\\":"`, `"\\\\"`, `"a" `, `"1234567890123456789"`]);
-  function value(depth: number): string {
-    const count = random() < 0.5 || depth === 0 ? 0 : Math.floor(random() * 4);
-    if (count === 0) return oneOf([...scalars, "{}", "[]"]) + space();
-    const isObject = random() < 0.7;
-    const members = Array.from({ length: count }, () => {
-      const member = space() + value(depth - 1);
-      return isObject ? `${space()}"${name()}"${space()}:${member}` : member;
-    });
-    return isObject ? `{${members}}` : `[${members}]`;
-  }
-  let refused = 0;
-  for (let round = 0; round < 5000; round++) {
-    const line = `{"event":"E","params":[${value(3)}]}`;
-    let expected: unknown, actual: unknown;
-    try {
-      expected = toJson(line, "it");
-    } catch (error) {
-      expected = (error as Error).message;
-      refused++;
-    }
-    try {
-      actual = parseEventLine(line);
-    } catch (error) {
-      assert(error instanceof UsageError);
-      actual = error.message;
-    }
-    assertEquals(actual, expected, `seed ${seed}, round ${round}: ${line}`);
-  }
-  assert(refused > 500 && refused < 4500, `${refused} were refused`);
 });
 
 Deno.test("pump names each line whose event failed, whichever failed with it", async () => {
@@ -493,7 +532,7 @@ Deno.test("pump names each line whose event failed, whichever failed with it", a
       .map(([, number]) => Number(number)).sort(),
     [1, 2, 3, 5, 6],
   );
-  assertStringIncludes(stderr, "4 events: 0 delivered, 4 failed; 1 bad lines");
+  assertStringIncludes(stderr, "4 events: 0 sent, 4 failed; 1 bad lines");
 });
 
 Deno.test("pump takes a long line", async () => {

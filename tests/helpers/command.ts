@@ -40,9 +40,10 @@ export async function run(
 export async function runWith(
   input: BlobPart,
   args: string[],
+  permissions?: string[],
 ): Promise<Finished> {
   const process = new Deno.Command(Deno.execPath(), {
-    args: denoArgs(args),
+    args: denoArgs(args, permissions),
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -73,12 +74,17 @@ export function start(
   args: string[],
   stdin: "null" | "piped" = "null",
 ): Running {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: denoArgs(args),
-    stdin,
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  return running(
+    new Deno.Command(Deno.execPath(), {
+      args: denoArgs(args),
+      stdin,
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+  );
+}
+
+function running(process: Deno.ChildProcess): Running {
   const out = new LineReader(process.stdout);
   const err = new LineReader(process.stderr);
   return {
@@ -145,6 +151,26 @@ export async function exchange(socket: string, text: string): Promise<string> {
   const texts = await new TextReader(conn).all();
   conn.close();
   return texts.join("");
+}
+
+/**
+ * Starts the command as a shell does it, with `redirections` such as
+ * `> /dev/full`. Its standard error is piped unless they say otherwise.
+ */
+export function startInShell(
+  args: string[],
+  redirections: string,
+): Running {
+  const words = [Deno.execPath(), ...denoArgs(args)]
+    .map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  return running(
+    new Deno.Command("sh", {
+      args: ["-c", `exec ${words.join(" ")} ${redirections}`],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+  );
 }
 
 /** Runs the command on a terminal of its own, by script(1): what that shows. */

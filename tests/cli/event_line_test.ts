@@ -1,0 +1,62 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "../../src/cli/arguments.ts";
+import { parseEventLine } from "../../src/cli/event_line.ts";
+
+Deno.test("parseEventLine() keeps params as they stand in the line", {
+  permissions: "none",
+}, () => {
+  for (
+    const params of [
+      `{}`,
+      `[ ]`,
+      `{"a":1,"a":2,"2":[],"1":{}}`,
+      `{"n":1e-400,"m":[12345678901234567890, 0.10,-0]}`,
+      `["\\u00e9\\ud83d", "params", {"params":1}]`,
+    ]
+  ) {
+    for (
+      const line of [
+        `{"event":"E","params":${params}}`,
+        ` {"params" : ${params} , "event":"E"} \r`,
+        `{"method":"E","params":${params},"id":null,"peer":"x","time":"y"}`,
+      ]
+    ) {
+      const parsed = parseEventLine(line);
+      assertEquals([parsed.event, parsed.params?.text], ["E", params], line);
+    }
+  }
+});
+
+Deno.test("parseEventLine() takes what listen --json writes", {
+  permissions: "none",
+}, () => {
+  for (
+    const [line, event] of [
+      [`{"method":"m"}`, "m"],
+      [`{"method":"m","id":5,"peer":"127.0.0.1:1","time":"","more":[1]}`, "m"],
+    ] as const
+  ) {
+    assertEquals(parseEventLine(line), { event, params: undefined });
+  }
+});
+
+Deno.test("parseEventLine() says what is wrong with a line", {
+  permissions: "none",
+}, () => {
+  for (
+    const [line, message] of [
+      ["{", "it is not JSON"],
+      ["null", "it is not a JSON object"],
+      [`[{"event":"E"}]`, "it is not a JSON object"],
+      [`{"params":{}}`, `it has no "event" that is a name`],
+      [`{"event":5}`, `it has no "event" that is a name`],
+      [`{"method":["E"]}`, `it has no "method" that is a name`],
+      [`{"event":"E","params":null}`, "neither an object nor an array"],
+      [`{"method":"E","params":"x"}`, "neither an object nor an array"],
+      [`{"event":"E","parms":{}}`, `it has "parms", expected "event" and`],
+      [`{"event":"E","method":"m"}`, `it has "method", expected "event" and`],
+    ] as const
+  ) {
+    assertThrows(() => parseEventLine(line), UsageError, message);
+  }
+});
