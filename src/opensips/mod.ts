@@ -6,8 +6,13 @@
  */
 
 export {
+  type Asker,
   manage,
   type ManagementOptions,
-  manageOverHttp,
-  type ManageOverHttpOptions,
+  type ManageOptions,
 } from "./manage.ts";
+export {
+  manageOverHttp,
+  type ManageOverHttpInfo,
+  type ManageOverHttpOptions,
+} from "./manage_http.ts";
