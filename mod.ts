@@ -72,18 +72,32 @@ export {
   type ConnectOptions,
 } from "./src/transport/deno.ts";
 export type { ListenerTlsOptions, TlsOptions } from "./src/transport/tls.ts";
-export { correlate, type Outcome } from "./src/protocol/correlation.ts";
+export {
+  correlate,
+  type InFlight,
+  type Outcome,
+} from "./src/protocol/response.ts";
 export {
   buildMessage,
   type BuildMessageOptions,
-  type EventParams,
+} from "./src/protocol/message.ts";
+export { type EventParams, NamedParams } from "./src/protocol/params.ts";
+export {
   type IncomingMessage,
-  type JsonObject,
-  type JsonValue,
-  NamedParams,
   readMessage,
   type RequestId,
-} from "./src/protocol/message.ts";
+} from "./src/protocol/request.ts";
+export {
+  type JsonObject,
+  JsonText,
+  type JsonValue,
+} from "./src/protocol/json.ts";
+export {
+  elementsOf,
+  membersOf,
+  type MemberText,
+  memberText,
+} from "./src/protocol/json_members.ts";
 export {
   JsonStream,
   type JsonStreamOptions,
@@ -91,7 +105,6 @@ export {
 export {
   type EventSocket,
   formatSocket,
-  isSameSocket,
   parseSocket,
 } from "./src/protocol/socket.ts";
 export {

@@ -6,7 +6,7 @@
 
 import type { Delivery } from "./delivery.ts";
 import type { DeliveryError } from "../protocol/errors.ts";
-import type { ReplyReader } from "./response_reader.ts";
+import type { JsonStream } from "../protocol/json_stream.ts";
 import { Timer } from "../transport/timer.ts";
 import { type Connection, type Ends, endsOf } from "../transport/deno.ts";
 
@@ -36,9 +36,9 @@ export class Link {
   #timer: Timer | undefined;
 
   /** Without it, what the server sends is thrown away. */
-  readonly replies: ReplyReader | undefined;
+  readonly replies: JsonStream | undefined;
 
-  constructor(connection: Connection, replies?: ReplyReader) {
+  constructor(connection: Connection, replies?: JsonStream) {
     this.replies = replies;
     ({ promise: this.closed, resolve: this.#close } = Promise.withResolvers<
       void

@@ -13,7 +13,8 @@ import {
   quote,
   ServerError,
 } from "../protocol/errors.ts";
-import type { JsonValue, Template } from "../protocol/message.ts";
+import type { JsonValue } from "../protocol/json.ts";
+import type { Template } from "./encoded_message.ts";
 import { type EventSocket, formatSocket } from "../protocol/socket.ts";
 
 /**

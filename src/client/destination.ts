@@ -6,7 +6,7 @@
  */
 
 import { Chunk, CHUNK_BYTES } from "./write_buffer.ts";
-import { correlate, nextId } from "../protocol/correlation.ts";
+import { correlate, type InFlight } from "../protocol/response.ts";
 import { DeadlineQueue } from "../transport/deadline_queue.ts";
 import { Delivery, type ErrorMaker, lostWith } from "./delivery.ts";
 import {
@@ -25,16 +25,16 @@ import {
   checkEventParam,
   type EncodedParams,
   type Head,
-  type JsonValue,
-  MAX_ID,
   MAX_ID_BYTES,
   messageLength,
   type Template,
   writeId,
   writeMessage,
-} from "../protocol/message.ts";
-import { ReplyReader } from "./response_reader.ts";
-import { Requests } from "./requests.ts";
+} from "./encoded_message.ts";
+import type { JsonValue } from "../protocol/json.ts";
+import { MAX_ID } from "../protocol/message.ts";
+import { JsonStream } from "../protocol/json_stream.ts";
+import { nextId, Requests } from "./requests.ts";
 import { type EventSocket, isOverTls } from "../protocol/socket.ts";
 import { Timer } from "../transport/timer.ts";
 import {
@@ -224,7 +224,17 @@ export class Destination {
 
   /** Requests by id, queued ones and those in flight. */
   readonly #requests = new Requests<Delivery>();
-  readonly #inFlight = { get: (id: number) => this.#getInFlight(id) };
+  #inFlight(): InFlight<Delivery> {
+    return {
+      get: (id) => this.#getInFlight(id),
+      size: this.#requests.size - this.#queuedDeliveries,
+      entries: () =>
+        new Map(
+          this.#requests.values().filter(({ state }) => state !== "queued")
+            .map((request) => [request.id, request]),
+        ).entries(),
+    };
+  }
 
   /** The deliveries that each signal aborts, with one listener on it. */
   readonly #aborts = new Map<AbortSignal, Abort>();
@@ -294,7 +304,7 @@ export class Destination {
         `Cannot use maxQueueBytes ${maxQueueBytes}: expected a positive integer`,
       );
     }
-    new ReplyReader({ maxMessageBytes }); // throws what is wrong with it
+    new JsonStream({ maxMessageBytes }); // throws what is wrong with it
     checkTls(tls);
     this.socket = socket;
     this.#hooks = hooks;
@@ -563,7 +573,7 @@ export class Destination {
       link = new Link(
         connection,
         this.#syncMode
-          ? new ReplyReader({ maxMessageBytes: this.#maxMessageBytes })
+          ? new JsonStream({ maxMessageBytes: this.#maxMessageBytes })
           : undefined,
       );
     } catch (cause) {
@@ -694,7 +704,7 @@ export class Destination {
    *
    * Throws a ProtocolError.
    */
-  #takeReplies(link: Link, replies: ReplyReader): boolean {
+  #takeReplies(link: Link, replies: JsonStream): boolean {
     const now = performance.now();
     const { size } = this.#requests;
     const slice = Math.max(MIN_SLICE, size >> (size < MANY_IN_FLIGHT ? 2 : 1));
@@ -702,7 +712,8 @@ export class Destination {
       if (n >= slice) return true;
       let reply: JsonValue | undefined;
       try {
-        reply = replies.next(this.#inFlight);
+        const text = replies.next();
+        reply = text === undefined ? undefined : JSON.parse(text);
       } catch (cause) {
         throw new ProtocolError(
           `the server's reply is not JSON: ${messageOf(cause)}`,
@@ -723,7 +734,7 @@ export class Destination {
   }
 
   #takeReply(link: Link, reply: JsonValue, now: number): void {
-    const outcome = correlate(reply, this.#inFlight);
+    const outcome = correlate(reply, this.#inFlight());
     switch (outcome.kind) {
       case "confirmed":
         if (this.#settle(outcome.request, "delivered")) {

@@ -10,13 +10,9 @@ import {
   type EventClientStats,
 } from "./destination.ts";
 import { type DeliveryError, quote } from "../protocol/errors.ts";
-import {
-  encodeParams,
-  type EventParams,
-  type JsonValue,
-  type Template,
-  templateOf,
-} from "../protocol/message.ts";
+import { encodeParams, type Template, templateOf } from "./encoded_message.ts";
+import type { EventParams } from "../protocol/params.ts";
+import type { JsonValue } from "../protocol/json.ts";
 import {
   type EventSocket,
   formatSocket,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { MAX_ID } from "../protocol/message.ts";
+
 /** Something that has an id. */
 interface Identified {
   readonly id: number;
@@ -72,4 +74,19 @@ export class Requests<R extends Identified> {
     this.#others.clear();
     for (const request of requests) this.#place(request);
   }
+}
+
+/**
+ * The id for the next request: the one after `previous`, past those in flight,
+ * from 2147483647 back to 1.
+ */
+export function nextId(
+  previous: number,
+  inFlight: Pick<ReadonlyMap<number, unknown>, "has">,
+): number {
+  let id = previous;
+  do {
+    id = id >= MAX_ID ? 1 : id + 1;
+  } while (inFlight.has(id));
+  return id;
 }

@@ -5,7 +5,8 @@
  */
 
 import type { Delivery, Watcher } from "../client/delivery.ts";
-import type { JsonValue, Template } from "../protocol/message.ts";
+import type { JsonValue } from "../protocol/json.ts";
+import type { Template } from "../client/encoded_message.ts";
 
 /** What became of an event at one subscriber. */
 export interface DeliveryReport {

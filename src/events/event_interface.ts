@@ -19,12 +19,12 @@ import { quote } from "../protocol/errors.ts";
 import {
   type EncodedParams,
   encodeParams,
-  type EventParams,
-  type JsonValue,
   keepParams,
   type Template,
   templateOf,
-} from "../protocol/message.ts";
+} from "../client/encoded_message.ts";
+import type { EventParams } from "../protocol/params.ts";
+import type { JsonValue } from "../protocol/json.ts";
 import { type DeliveryReport, Raising } from "./broadcast.ts";
 import {
   type EventSocket,

@@ -5,7 +5,7 @@
  */
 
 import { brief, DeliveryError, ServerError } from "../protocol/errors.ts";
-import type { JsonValue } from "../protocol/message.ts";
+import type { JsonValue } from "../protocol/json.ts";
 import type { Policy } from "../protocol/virtual_socket.ts";
 
 /** What became of the sockets of one virtual socket so far. */

@@ -10,10 +10,16 @@
 
 import { ServerError } from "../protocol/errors.ts";
 import type { EventInterface } from "../events/event_interface.ts";
-import { isObject, type JsonValue } from "../protocol/message.ts";
+import type { JsonValue } from "../protocol/json.ts";
 import type { EventSocket } from "../protocol/socket.ts";
+import {
+  formatError,
+  formatResult,
+  PARSE_ERROR,
+} from "../protocol/response.ts";
 import type { Address } from "../server/dispatcher.ts";
-import { elementsOf, membersOf } from "./json_members.ts";
+import { elementsOf, memberText } from "../protocol/json_members.ts";
+import { readMessage } from "../protocol/request.ts";
 import {
   commandsOf,
   type IsAllowed,
@@ -115,12 +121,12 @@ export function managerOf(
     try {
       request = JSON.parse(text);
     } catch {
-      return errorOf(undefined, new ServerError(-32700, "Parse error"));
+      return formatError("null", new ServerError(PARSE_ERROR, "Parse error"));
     }
     if (!Array.isArray(request)) return respond(text, run, isAllowed);
-    if (request.length === 0) return invalid(undefined, "the batch is empty");
+    if (request.length === 0) return invalid("the batch is empty");
     if (request.length > MAX_BATCH) {
-      return invalid(undefined, `the batch has more than ${MAX_BATCH} members`);
+      return invalid(`the batch has more than ${MAX_BATCH} members`);
     }
     const responses: string[] = [];
     // One after the other, so that each sees what the ones before have done.
@@ -138,51 +144,37 @@ async function respond(
   run: RunCommand,
   isAllowed: IsAllowed,
 ): Promise<string | undefined> {
-  if (!isObject(JSON.parse(text))) {
-    return invalid(undefined, "it is not an object");
+  const request = JSON.parse(text);
+  const message = readMessage(request, text);
+  if (message.kind === "invalid") {
+    return invalid(message.reason, message.idText);
   }
-  const members = new Map(membersOf(text));
-  const id = members.get("id");
-  if (id !== undefined && /^[{[tf]/.test(id)) {
-    return invalid(undefined, "its id is not a string, a number or null");
-  }
-  const [version, method] = [members.get("jsonrpc"), members.get("method")]
-    .map((member) => member === undefined ? undefined : JSON.parse(member));
-  const params = members.get("params") ?? "[]";
-  const problem = version !== "2.0"
-    ? `its "jsonrpc" is not "2.0"`
-    : typeof method !== "string"
-    ? `its "method" is not a string`
-    : !/^[{[]/.test(params)
-    ? `its "params" are neither an object nor an array`
-    : undefined;
-  if (problem !== undefined) return invalid(id, problem);
+  const { method } = message;
+  const params = isParams(request.params) ? memberText(text, "params")! : "{}";
+  const idText = message.kind === "request" ? message.idText : "null";
   let response: string;
   try {
-    const result = await run(method, params, isAllowed);
-    response = `${head(id)}"result":${JSON.stringify(result)}}`;
+    response = formatResult(idText, await run(method, params, isAllowed));
   } catch (error) {
     if (!(error instanceof ServerError)) console.error(error);
-    response = errorOf(
-      id,
+    response = formatError(
+      idText,
       error instanceof ServerError
         ? error
         : new ServerError(-32603, "Internal error"),
     );
   }
-  return id === undefined ? undefined : response;
+  // Unlike for an event, an id that is null asks for a response (OpenSIPS).
+  return Object.hasOwn(request, "id") ? response : undefined;
 }
 
-function invalid(id: string | undefined, reason: string): string {
-  return errorOf(id, new ServerError(-32600, "Invalid Request", reason));
+function isParams(params: unknown): boolean {
+  return params !== undefined && params !== null;
 }
 
-/** The response that carries an error; `id` is JSON already. */
-function errorOf(id: string | undefined, error: ServerError): string {
-  const { code, message, data } = error;
-  return `${head(id)}"error":${JSON.stringify({ code, message, data })}}`;
-}
-
-function head(id = "null"): string {
-  return `{"id":${id},"jsonrpc":"2.0",`;
+function invalid(reason: string, idText = "null"): string {
+  return formatError(
+    idText,
+    new ServerError(-32600, "Invalid Request", reason),
+  );
 }

@@ -12,10 +12,9 @@ import {
   SocketSyntaxError,
 } from "../protocol/errors.ts";
 import type { EventInterface, Subscriber } from "../events/event_interface.ts";
-import type { JsonObject } from "../protocol/message.ts";
 import { type EventSocket, parseSocket } from "../protocol/socket.ts";
 import { isVirtual, parseVirtualSocket } from "../protocol/virtual_socket.ts";
-import { JsonText } from "./json_members.ts";
+import { JsonText } from "../protocol/json.ts";
 import {
   type Forms,
   matchParams,
@@ -231,7 +230,7 @@ async function raiseEvent(
   }
   const raised = events.raise(
     event,
-    eventParamsOf(params.get("params")).parse() as JsonObject, // MERGE
+    eventParamsOf(params.get("params")),
   );
   try {
     // What is wrong with params is known at once; deliveries take their time.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkPositiveInteger } from "../protocol/checks.ts";
 import type { EventInterface } from "../events/event_interface.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/json_stream.ts";
 import type { Address } from "../server/dispatcher.ts";
@@ -51,18 +52,15 @@ export interface ManageOverHttpInfo {
  * );
  * ```
  *
- * @throws {RangeError} if `maxMessageBytes` is not a positive integer.
+ * @throws {RangeError} if `maxMessageBytes` is not a positive integer, and
+ * `TypeError` if it is no number.
  */
 export function manageOverHttp(
   events: EventInterface,
   options: ManageOverHttpOptions = {},
 ): (request: Request, info?: ManageOverHttpInfo) => Promise<Response> {
   const { maxMessageBytes = MAX_MESSAGE_BYTES, ...rest } = options;
-  if (!Number.isSafeInteger(maxMessageBytes) || maxMessageBytes < 1) {
-    throw new RangeError(
-      `Cannot limit requests to maxMessageBytes ${maxMessageBytes}: expected a positive integer`,
-    );
-  }
+  checkPositiveInteger("maxMessageBytes", maxMessageBytes);
   const respond = managerOf(events, rest);
   return async (request, info) => {
     const { headers } = request;

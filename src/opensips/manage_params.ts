@@ -7,16 +7,14 @@
  */
 
 import { quote, ServerError } from "../protocol/errors.ts";
-import { elementsOf, membersOf } from "./json_members.ts";
+import { elementsOf, membersOf } from "../protocol/json_members.ts";
+import { MAX_EXPIRE } from "./mi_client.ts";
 
 /** The names of the params that a command takes, for each way to call it. */
 export type Forms = readonly (readonly string[])[];
 
 /** Params by their names; each value is a JSON text. */
 export type ParamTexts = ReadonlyMap<string, string>;
-
-/** OpenSIPS keeps an `expire` in 32 bits. */
-const MAX_EXPIRE = 0x7fffffff;
 
 /**
  * Names the params of a request. As in OpenSIPS, they must be those of one

@@ -5,21 +5,23 @@
  * @module
  */
 
+import { checkFunction, checkInteger, checkMs } from "../protocol/checks.ts";
 import { brief, quote, ServerError } from "../protocol/errors.ts";
 import {
   isObject,
   type JsonObject,
+  JsonText,
   type JsonValue,
-  MAX_ID,
-} from "../protocol/message.ts";
+} from "../protocol/json.ts";
+import { MAX_ID } from "../protocol/message.ts";
 import type { PublishedEvent } from "../events/event_interface.ts";
 import { readBody } from "./body.ts";
-import { JsonText } from "./json_members.ts";
 
 /** Options of {@linkcode MiClient}. */
 export interface MiClientOptions {
   /**
-   * How long a request may take, in milliseconds, from 1 to 2147483647.
+   * How long a request may take, in milliseconds, more than 0 and at most
+   * 2147483647.
    *
    * @default {5000}
    */
@@ -83,8 +85,8 @@ export class MiError extends Error {
 }
 
 const DEFAULT_TIMEOUT_MS = 5000;
-/** As of timers. */
-const MAX_TIMEOUT_MS = 0x7fffffff;
+/** OpenSIPS keeps it in 32 bits. */
+export const MAX_EXPIRE = 0x7fffffff;
 /** A list of tens of thousands of subscribers fits; what never ends does not. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
 
@@ -143,14 +145,8 @@ export class MiClient {
       fetch: send = (request) => fetch(request),
     } = options;
     this.url = parseUrl(url);
-    if (!(timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS)) {
-      throw new RangeError(
-        `Cannot use timeoutMs ${timeoutMs}: expected milliseconds from 1 to ${MAX_TIMEOUT_MS}`,
-      );
-    }
-    if (typeof send !== "function") {
-      throw new TypeError(`Cannot use fetch ${send}: expected a function`);
-    }
+    checkMs("timeoutMs", timeoutMs);
+    checkFunction("fetch", send);
     this.#timeoutMs = timeoutMs;
     this.#headers = new Headers(headers);
     this.#headers.set("content-type", "application/json");
@@ -201,7 +197,7 @@ export class MiClient {
     options: MiSubscribeOptions = {},
   ): Promise<void> {
     const { expire = 3600, ...rest } = options;
-    checkExpire(expire, 0);
+    checkInteger("expire", expire, 0, MAX_EXPIRE);
     await this.call("event_subscribe", { event, socket, expire }, rest);
   }
 
@@ -322,15 +318,6 @@ function parseUrl(url: string | URL): string {
     );
   }
   return parsed.href;
-}
-
-/** Throws a RangeError unless `expire` is such a number of seconds. */
-export function checkExpire(expire: number, min: number): void {
-  if (!(Number.isInteger(expire) && expire >= min && expire <= 0x7fffffff)) {
-    throw new RangeError(
-      `Cannot use expire ${expire}: expected seconds, an integer from ${min} to 2147483647`,
-    );
-  }
 }
 
 function parse(text: string | undefined): unknown {

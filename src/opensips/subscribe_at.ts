@@ -4,13 +4,14 @@
  * @module
  */
 
+import { checkInteger, checkMs, checkSignal } from "../protocol/checks.ts";
 import { ServerError } from "../protocol/errors.ts";
 import {
   type EventSocket,
   formatHost,
   parseSocket,
 } from "../protocol/socket.ts";
-import { checkExpire, MiClient, type MiClientOptions } from "./mi_client.ts";
+import { MAX_EXPIRE, MiClient, type MiClientOptions } from "./mi_client.ts";
 import {
   type Ask,
   type Change,
@@ -40,7 +41,7 @@ export interface SubscribeAtOptions extends MiClientOptions {
   expire?: number | undefined;
   /**
    * How often it is looked whether the subscriptions are still there, in
-   * milliseconds, from 1 to 2147483647. A restart of OpenSIPS goes unseen for
+   * milliseconds, at most 2147483647. A restart of OpenSIPS goes unseen for
    * so long.
    *
    * @default {10000}
@@ -105,7 +106,6 @@ export class SubscribeError extends Error {
 
 const DEFAULT_EXPIRE = 3600; // as of OpenSIPS
 const DEFAULT_CHECK_MS = 10_000;
-const MAX_MS = 0x7fffffff; // as of timers
 
 /** Which dialects are tried, the newer one first. */
 const PROTOCOLS = ["tcp", "jsonrpc"] as const;
@@ -243,12 +243,9 @@ export class OpenSipsSubscription extends EventTarget
         "Cannot subscribe: expected events, at least one, which are non-empty strings",
       );
     }
-    checkExpire(expire, 2);
-    if (!(checkMs >= 1 && checkMs <= MAX_MS)) {
-      throw new RangeError(
-        `Cannot use checkMs ${checkMs}: expected milliseconds from 1 to ${MAX_MS}`,
-      );
-    }
+    checkInteger("expire", expire, 2, MAX_EXPIRE);
+    checkMs("checkMs", checkMs);
+    checkSignal(signal);
     this.#mi = new MiClient(url, clientOptions);
     this.#locate = typeof where === "string" ? undefined : where;
     this.#life = new SubscriptionLife({

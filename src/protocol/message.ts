@@ -1,94 +1,24 @@
 /**
- * JSON-RPC 2.0 messages as OpenSIPS puts them on the wire, and back.
+ * JSON-RPC 2.0 messages as OpenSIPS puts them on the wire.
  *
- * What comes before the params is the same in all messages of one event to
- * subscribers of one dialect and method, save the id: it is made once, as bytes.
- * The params of an event are encoded once for all its subscribers.
+ *     {"id":null,"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{…}}
  *
- *     {"id":null   ,"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":   {…}}
+ * All messages of one event to subscribers of one dialect and method begin
+ * alike: that text is made once. The params of an event are formatted once for
+ * all its subscribers.
  *
  * @module
  */
 
-import { ParamsError, quote, type ServerError } from "./errors.ts";
-import { MAX_DEPTH } from "./json_stream.ts";
+import { checkInteger, checkText } from "./checks.ts";
+import { quote } from "./errors.ts";
+import {
+  type EventParam,
+  eventParamOf,
+  type EventParams,
+  formatParams,
+} from "./params.ts";
 import type { EventSocket } from "./socket.ts";
-
-const encoder = new TextEncoder();
-
-/** A value that JSON carries unchanged. */
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | JsonValue[]
-  | { [name: string]: JsonValue };
-
-/** A JSON object. */
-export type JsonObject = { [name: string]: JsonValue };
-
-/**
- * The parameters of an event: named (a plain object, or {@linkcode NamedParams}
- * where order or repeated names matter) or unnamed (an array).
- *
- * Any plain object is accepted; that its values are {@linkcode JsonValue}s is
- * checked when the event is raised.
- */
-export type EventParams =
-  | { readonly [name: string]: unknown }
-  | readonly unknown[]
-  | NamedParams;
-
-/**
- * Named parameters in the order given, as OpenSIPS has them: a name may come
- * twice, names that look like integers stay where they are (a plain object
- * puts them first), and `__proto__` is a name like any other.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { buildMessage, NamedParams } from "../../mod.ts";
- *
- * const params = new NamedParams([["2", "b"], ["1", "a"], ["1", "c"]]);
- * assertEquals(
- *   buildMessage({ protocol: "jsonrpc" }, "E_X", params),
- *   `{"id":null,"jsonrpc":"2.0","method":"E_X","params":{"2":"b","1":"a","1":"c"}}`,
- * );
- * ```
- */
-export class NamedParams implements Iterable<readonly [string, unknown]> {
-  readonly #pairs: readonly (readonly [string, unknown])[];
-
-  /**
-   * Constructs params from pairs of name and value: an array, a `Map`, a
-   * `URLSearchParams`, or any other iterable. Values are not copied.
-   *
-   * @throws {ParamsError} if a name is not a string.
-   */
-  constructor(pairs: Iterable<readonly [string, unknown]>) {
-    this.#pairs = Array.from(pairs, (pair, i) => {
-      if (!Array.isArray(pair) || typeof pair[0] !== "string") {
-        throw new ParamsError(
-          `pairs[${i}]`,
-          "expected a pair of a name, which is a string, and a value",
-        );
-      }
-      return [pair[0], pair[1]] as const;
-    });
-  }
-
-  /** Iterates over the pairs in order. */
-  [Symbol.iterator](): Iterator<readonly [string, unknown]> {
-    return this.#pairs[Symbol.iterator]();
-  }
-}
-
-/**
- * How long the params of one event may be, in UTF-16 code units. No queue
- * takes more by default, and a value that never ends is refused in time.
- */
-export const MAX_PARAMS_LENGTH = 16 * 1024 * 1024;
 
 /** The largest id: receivers keep ids in 32-bit integers. */
 export const MAX_ID = 0x7fffffff;
@@ -99,26 +29,25 @@ export interface BuildMessageOptions {
    * The id of a request, an integer from 1 to 2147483647. Absent, the message
    * is a notification.
    */
-  id?: number;
+  id?: number | undefined;
   /**
    * The name under which the event's name goes out as the first parameter; of
    * unnamed parameters it becomes the first. OpenSIPS: `event_param`.
    */
-  eventParam?: string;
+  eventParam?: string | undefined;
 }
 
 /**
  * Builds the message that tells of `event`, byte for byte as OpenSIPS builds
  * it for a subscriber at `socket`.
  *
- * To `tcp:` sockets, OpenSIPS sends named parameters only: unnamed ones and
- * an event param beside them are left out, as is `params` when there are none.
+ * Without params, a `jsonrpc:` message has `"params":{}`, and a `tcp:` message
+ * has no `params`, even with an event param.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { buildMessage } from "../../mod.ts";
- * import { parseSocket } from "../../mod.ts";
+ * import { buildMessage, parseSocket } from "../../mod.ts";
  *
  * const socket = parseSocket("jsonrpc:127.0.0.1:8080");
  * assertEquals(
@@ -127,8 +56,8 @@ export interface BuildMessageOptions {
  * );
  * ```
  *
- * @throws {ParamsError} if `params` hold what JSON cannot carry unchanged, or
- * a name equal to `eventParam`; the error names the path.
+ * @throws {ParamsError} if `params` hold something that JSON cannot carry
+ * unchanged, or a name equal to `eventParam`; the error names the path.
  * @throws {TypeError} if `event` or `eventParam` is not a non-empty string.
  * @throws {RangeError} if `id` is out of range.
  */
@@ -139,596 +68,86 @@ export function buildMessage(
   options: BuildMessageOptions = {},
 ): string {
   const { id, eventParam } = options;
-  if (id !== undefined && !isOurId(id)) {
-    throw new RangeError(
-      `Cannot use id ${id}: expected an integer from 1 to ${MAX_ID}`,
-    );
-  }
-  const template = templateOf(socket, event, eventParam);
-  const encoded = encodeParams(params, eventParam);
-  const isRequest = id !== undefined;
-  const head = (isRequest ? template.request : template.notification)[
-    encoded.kind
-  ];
-  const bytes = new Uint8Array(MAX_ID_BYTES + messageLength(head, encoded));
-  const start = isRequest ? writeId(bytes, 0, id) : 0;
-  return new TextDecoder().decode(
-    bytes.subarray(0, writeMessage(bytes, start, head, encoded)),
-  );
+  if (id !== undefined) checkInteger("id", id, 1, MAX_ID);
+  const head = headOf(socket, event, eventParam);
+  const text = formatParams(params, head.eventParam);
+  return id === undefined
+    ? formatMessage(head.notification, text)
+    : formatRequest(id, formatMessage(head.request, text));
 }
 
-/** Whether `id` is one that a request of ours can have. */
-function isOurId(id: number): boolean {
-  return Number.isInteger(id) && id >= 1 && id <= MAX_ID;
-}
-
-/**
- * What the messages of one event to subscribers of one dialect and method have
- * in common: their heads, of a notification and of a request after its id.
- */
-export interface Template {
+/** What the messages of one event to one dialect and method have in common. */
+export interface MessageHead {
   /** The event's name. */
   readonly event: string;
-  /** The dialect of the messages. */
+  /** The dialect. */
   readonly protocol: EventSocket["protocol"];
   /** The method, unless it is the event's name. */
-  readonly method?: string;
-  readonly notification: Heads;
-  readonly request: Heads;
+  readonly method: string | undefined;
+  readonly eventParam: EventParam | undefined;
+  /** Of a notification: the whole message. */
+  readonly notification: Frame;
+  /** Of a request: the message from the comma after its id. */
+  readonly request: Frame;
 }
 
-/** A head for each kind of params. */
-type Heads = Readonly<Record<EncodedParams["kind"], Head>>;
-
-/** What comes before the params, as UTF-8. */
-export interface Head {
-  readonly bytes: Uint8Array;
-  /** How many bytes of the params it replaces. */
-  readonly replaces: number;
-}
-
-/**
- * The params of a message as JSON text in UTF-8, with the `}` that ends it.
- * Valid until params are encoded again.
- */
-export interface EncodedParams {
-  readonly bytes: Uint8Array;
-  /** How many of the bytes it is. */
-  readonly length: number;
-  readonly kind: "named" | "unnamed" | "empty";
-}
-
-/** A copy that stays as it is. */
-export function keepParams(params: EncodedParams): EncodedParams {
-  return { ...params, bytes: params.bytes.slice(0, params.length) };
-}
-
-/** Throws a TypeError unless `eventParam` is absent or a non-empty string. */
-export function checkEventParam(eventParam: unknown): void {
-  if (
-    eventParam !== undefined &&
-    (typeof eventParam !== "string" || eventParam === "")
-  ) {
-    throw new TypeError(
-      `Cannot use eventParam ${
-        quote(String(eventParam))
-      }: expected a non-empty string`,
-    );
-  }
+/** A message but for its params. */
+export interface Frame {
+  /** The text before the params; a `}` follows them. */
+  readonly before: string;
+  /** The whole message if there are no params. */
+  readonly withoutParams: string;
 }
 
 /**
- * Makes the template of an event's messages: see {@linkcode buildMessage}, also
- * for what is thrown.
+ * Makes the head of an event's messages: see {@linkcode buildMessage}, also for
+ * the errors.
  */
-export function templateOf(
+export function headOf(
   { protocol, method }: Pick<EventSocket, "protocol" | "method">,
   event: string,
-  eventParam?: string,
-): Template {
-  if (typeof event !== "string" || event === "") {
-    throw new TypeError(
-      `Cannot raise event ${quote(String(event))}: expected a non-empty string`,
-    );
-  }
-  checkEventParam(eventParam);
+  eventParamName: string | undefined,
+): MessageHead {
+  checkEvent(event);
+  const eventParam = eventParamOf(event, eventParamName);
   const body = `"jsonrpc":"2.0","method":${JSON.stringify(method || event)}`;
-  const headsOf = (start: string) =>
-    protocol === "tcp"
-      ? headsOfTcp(start + body, event, eventParam)
-      : headsOfJsonrpc(start + body, event, eventParam);
+  const params = eventParam === undefined
+    ? "{}"
+    : `${eventParam.named.slice(0, -1)}}`;
+  const frameOf = (start: string): Frame => ({
+    before: `${start}${body},"params":`,
+    withoutParams: protocol === "tcp"
+      ? `${start}${body}}`
+      : `${start}${body},"params":${params}}`,
+  });
   return {
     event,
     protocol,
     method,
-    notification: headsOf(protocol === "tcp" ? "{" : '{"id":null,'),
-    request: headsOf(","),
+    eventParam,
+    notification: frameOf(protocol === "tcp" ? "{" : '{"id":null,'),
+    request: frameOf(","),
   };
 }
 
-function headsOfJsonrpc(
-  start: string,
-  event: string,
-  eventParam: string | undefined,
-): Heads {
-  const params = `${start},"params":`;
-  if (eventParam === undefined) {
-    const head = headOf(params, 0);
-    return { named: head, unnamed: head, empty: head };
-  }
-  const name = JSON.stringify(event);
-  const member = `{${JSON.stringify(eventParam)}:${name}`;
-  return {
-    named: headOf(`${params}${member},`, 1),
-    unnamed: headOf(`${params}[${name},`, 1),
-    empty: headOf(`${params}${member}`, 1),
-  };
-}
-
-/** In this dialect, there are named params or none. */
-function headsOfTcp(
-  start: string,
-  event: string,
-  eventParam: string | undefined,
-): Heads {
-  const { named } = headsOfJsonrpc(start, event, eventParam);
-  const none = headOf(`${start}}`, Infinity);
-  return { named, unnamed: none, empty: none };
-}
-
-function headOf(text: string, replaces: number): Head {
-  return { bytes: encoder.encode(text), replaces };
-}
-
-/** How many bytes a message has, without an id. */
-export function messageLength(head: Head, params: EncodedParams): number {
-  return head.bytes.length + Math.max(0, params.length - head.replaces);
-}
-
-/** Writes a message, of a request what follows the id; returns its end. */
-export function writeMessage(
-  bytes: Uint8Array,
-  at: number,
-  head: Head,
-  params: EncodedParams,
-): number {
-  bytes.set(head.bytes, at);
-  at += head.bytes.length;
-  const { length } = params;
-  if (length > SHORT) {
-    if (head.replaces >= length) return at;
-    bytes.set(params.bytes.subarray(head.replaces, length), at);
-    return at + length - head.replaces;
-  }
-  for (let i = head.replaces; i < length; i++) bytes[at++] = params.bytes[i];
-  return at;
-}
-
-/** So few bytes are copied faster one by one. */
-const SHORT = 48;
-
-const ID_START = encoder.encode('{"id":');
-
-/** How long the beginning of a request is at most, with its id. */
-export const MAX_ID_BYTES = ID_START.length + String(MAX_ID).length;
-
-/** Writes the beginning of a request with its id; returns its end. */
-export function writeId(bytes: Uint8Array, at: number, id: number): number {
-  for (let i = 0; i < ID_START.length; i++) bytes[at++] = ID_START[i];
-  let end = at + 1;
-  for (let power = 10; power <= id; power *= 10) end++;
-  for (let i = end - 1; i >= at; i--) {
-    const rest = (id / 10) | 0; // Math.floor() would divide as floats
-    bytes[i] = 0x30 + id - 10 * rest;
-    id = rest;
-  }
-  return end;
-}
-
-/** The response that carries a result; `id` is JSON already. */
-export function resultOf(id: RequestId, result: unknown): string {
-  return `{"id":${JSON.stringify(id)},"jsonrpc":"2.0","result":${
-    encodeJson(result, "result")
-  }}`;
-}
-
-/** The response that carries an error. */
-export function errorOf(id: RequestId, error: ServerError): string {
-  const data = error.data === undefined
-    ? ""
-    : `,"data":${encodeJson(error.data, "data")}`;
-  return `{"id":${
-    JSON.stringify(id)
-  },"jsonrpc":"2.0","error":{"code":${error.code},"message":${
-    JSON.stringify(String(error.message))
-  }${data}}}`;
-}
-
-/**
- * Encodes params: see {@linkcode buildMessage}.
- *
- * @throws {ParamsError} if `params` hold what JSON cannot carry unchanged, or
- * a name equal to `eventParam`; the error names the path.
- */
-export function encodeParams(
-  params: EventParams,
-  eventParam: string | undefined,
-): EncodedParams {
-  const flat = encodeFlat(params, eventParam);
-  if (flat !== undefined) return flat;
-  const text = new Encoder("params", eventParam).encodeParams(params);
-  const isEmpty = text.length === 2;
-  const bytes = encoder.encode(isEmpty ? "{}}" : `${text}}`);
-  const kind = isEmpty ? "empty" : text[0] === "{" ? "named" : "unnamed";
-  return { bytes, length: bytes.length, kind };
-}
-
-/** Where flat params are encoded; those that do not fit are not. */
-const FLAT_BYTES = 4096;
-let flatBytes: Uint8Array | undefined = new Uint8Array(FLAT_BYTES);
-
-const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, BACKSLASH = 0x5c;
-const OPEN = 0x7b, CLOSE = 0x7d;
-
-/**
- * Encodes an object of scalars, as the params of nearly all events are, in a
- * tenth of the time that {@linkcode Encoder} takes. Whatever is unusual it
- * leaves to that one, and what is wrong, too; so a getter may be called twice.
- */
-function encodeFlat(
-  params: unknown,
-  eventParam: string | undefined,
-): EncodedParams | undefined {
-  if (typeof params !== "object" || params === null) return undefined;
-  const object = params as Record<string, unknown>;
-  // A getter may raise an event itself: then there is none left for that.
-  const bytes = flatBytes ?? new Uint8Array(FLAT_BYTES);
-  flatBytes = undefined;
-  let at = 0;
+/** Throws a TypeError unless `event` is a non-empty string. */
+export function checkEvent(event: string): void {
+  if (typeof event === "string" && event !== "") return;
   try {
-    if (Object.getPrototypeOf(object) !== Object.prototype) return undefined;
-    for (const name in object) {
-      if (name === eventParam || !Object.hasOwn(object, name)) return undefined;
-      bytes[at] = at === 0 ? OPEN : COMMA;
-      at = writeText(bytes, at + 1, name);
-      if (at === 0) return undefined;
-      bytes[at++] = COLON;
-      const value = object[name]; // once: it may be a getter
-      if (typeof value === "string") {
-        at = writeText(bytes, at, value);
-        if (at === 0) return undefined;
-      } else if (
-        value === null || typeof value === "boolean" ||
-        typeof value === "number" && Number.isFinite(value)
-      ) {
-        const text = String(value);
-        for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
-      } else {
-        return undefined;
-      }
-    }
+    checkText("event", event);
   } catch {
-    return undefined; // a getter or a Proxy threw
-  } finally {
-    flatBytes = bytes;
-  }
-  if (at > FLAT_BYTES - 2) return undefined;
-  if (at === 0) bytes[at++] = OPEN;
-  const kind = at === 1 ? "empty" : "named";
-  bytes[at++] = CLOSE;
-  bytes[at++] = CLOSE;
-  // The same object each time: to make one for each event takes 5 % of a raise.
-  flat.bytes = bytes;
-  flat.length = at;
-  flat.kind = kind;
-  return flat;
-}
-
-const flat: { -readonly [K in keyof EncodedParams]: EncodedParams[K] } = {
-  bytes: new Uint8Array(0),
-  length: 0,
-  kind: "empty",
-};
-
-/**
- * Writes a text as JSON; returns its end, or 0 if there may not be room for it
- * and the longest scalar that is no text. Nearly all texts are ASCII, which is
- * written here in a fifth of the time that a call of the runtime takes.
- */
-function writeText(bytes: Uint8Array, start: number, text: string): number {
-  const { length } = text;
-  if (start + 6 * length + 40 > FLAT_BYTES) return 0;
-  let at = start;
-  bytes[at++] = QUOTE;
-  for (let i = 0; i < length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x20 || unit > 0x7e) {
-      const { written } = encoder.encodeInto(
-        JSON.stringify(text),
-        bytes.subarray(start),
-      );
-      return start + written;
-    }
-    if (unit === QUOTE || unit === BACKSLASH) bytes[at++] = BACKSLASH;
-    bytes[at++] = unit;
-  }
-  bytes[at++] = QUOTE;
-  return at;
-}
-
-/**
- * JSON text of `value`, which is called `name` in errors.
- *
- * @throws {ParamsError} if JSON cannot carry it unchanged.
- */
-export function encodeJson(value: unknown, name: string): string {
-  return new Encoder(name).encodeRoot(value);
-}
-
-/**
- * A `JSON.stringify` that refuses what that one drops, turns to null or
- * replaces, calls no `toJSON`, and says where in the value it stood. Every
- * property is read once.
- */
-class Encoder {
-  readonly #reserved: string | undefined;
-  readonly #path: (string | number)[];
-  readonly #ancestors: object[] = [];
-  #length = 0;
-
-  constructor(name: string, reserved?: string) {
-    this.#path = [name];
-    this.#reserved = reserved;
-  }
-
-  encodeRoot(value: unknown): string {
-    return this.#guard(() => this.#encode(value));
-  }
-
-  encodeParams(params: unknown): string {
-    return this.#guard(() => {
-      if (params instanceof NamedParams) return this.#encodePairs(params);
-      if (typeof params !== "object" || params === null) {
-        throw this.#refuse(
-          `it is ${
-            describe(params)
-          }, expected a plain object, an array or NamedParams`,
-        );
-      }
-      if (
-        this.#reserved !== undefined && Object.hasOwn(params, this.#reserved) &&
-        !Array.isArray(params)
-      ) {
-        throw this.#refuseReserved();
-      }
-      return this.#encode(params);
-    });
-  }
-
-  /** Turns whatever a getter or a Proxy throws into an error with the path. */
-  #guard(encode: () => string): string {
-    try {
-      return encode();
-    } catch (cause) {
-      if (cause instanceof ParamsError) throw cause;
-      throw new ParamsError(this.#pathText(), "reading it failed", { cause });
-    }
-  }
-
-  #encode(value: unknown): string {
-    switch (typeof value) {
-      case "string":
-        return this.#measure(JSON.stringify(value));
-      case "number":
-        if (!Number.isFinite(value)) break;
-        return this.#measure(String(value));
-      case "boolean":
-        return this.#measure(String(value));
-      case "object":
-        if (value === null) return this.#measure("null");
-        return this.#encodeObject(value);
-    }
-    throw this.#refuse(`it is ${describe(value)}, which is not a JSON value`);
-  }
-
-  #encodeObject(value: object): string {
-    // The message around it is a level too.
-    if (this.#ancestors.length >= MAX_DEPTH - 1) throw this.#refuseDepth(value);
-    this.#measure("{}");
-    this.#ancestors.push(value);
-    const text = Array.isArray(value)
-      ? this.#encodeArray(value)
-      : this.#encodeMembers(value);
-    this.#ancestors.pop();
-    return text;
-  }
-
-  #encodeArray(values: unknown[]): string {
-    let text = "[";
-    const { length } = values;
-    for (let i = 0; i < length; i++) {
-      this.#path.push(i);
-      text += (i === 0 ? "" : ",") + this.#encode(values[i]);
-      this.#path.pop();
-    }
-    if (Reflect.ownKeys(values).length !== length + 1) { // with "length" itself
-      throw this.#refuse("it is an array with properties besides its elements");
-    }
-    return text + "]";
-  }
-
-  #encodeMembers(object: object): string {
-    if (!isPlain(object)) {
-      const other = this.#ancestors.length === 1 ? "NamedParams" : "a scalar";
-      throw this.#refuse(
-        `it is ${
-          describe(object)
-        }, expected a plain object, an array or ${other}`,
-      );
-    }
-    let text = "{";
-    for (const name of Object.keys(object)) {
-      this.#path.push(name);
-      text += (text === "{" ? "" : ",") +
-        this.#encodeMember(name, Reflect.get(object, name));
-      this.#path.pop();
-    }
-    return text + "}";
-  }
-
-  #encodePairs(params: NamedParams): string {
-    let text = "{";
-    for (const [name, value] of params) {
-      if (name === this.#reserved) throw this.#refuseReserved();
-      this.#path.push(name);
-      text += (text === "{" ? "" : ",") + this.#encodeMember(name, value);
-      this.#path.pop();
-    }
-    return text + "}";
-  }
-
-  #encodeMember(name: string, value: unknown): string {
-    return `${this.#measure(JSON.stringify(name))}:${this.#encode(value)}`;
-  }
-
-  #measure(text: string): string {
-    this.#length += text.length + 1;
-    if (this.#length > MAX_PARAMS_LENGTH) {
-      throw this.#refuse(
-        `up to here the params are longer than ${MAX_PARAMS_LENGTH} characters`,
-      );
-    }
-    return text;
-  }
-
-  #refuse(problem: string): ParamsError {
-    return new ParamsError(this.#pathText(), problem);
-  }
-
-  #refuseReserved(): ParamsError {
-    this.#path.push(this.#reserved!);
-    return this.#refuse(
-      "the event param has that name and carries the event's name",
+    throw new TypeError(
+      `Cannot raise event ${quote(String(event))}: expected a non-empty string`,
     );
   }
-
-  #refuseDepth(value: object): ParamsError {
-    const trail = [...this.#ancestors, value];
-    const end = trail.findIndex((object, i) => trail.indexOf(object) < i);
-    if (end !== -1) this.#path.length = end + 1;
-    return this.#refuse(
-      end !== -1
-        ? "it is a cycle, which JSON cannot carry"
-        : `the message is nested deeper than ${MAX_DEPTH} levels`,
-    );
-  }
-
-  #pathText(): string {
-    return this.#path.slice(0, 20).map((key, i) => {
-      if (i === 0) return String(key);
-      if (typeof key === "number") return `[${key}]`;
-      return /^[\p{ID_Start}$_][\p{ID_Continue}$]{0,99}$/u.test(key)
-        ? `.${key}`
-        : `[${quote(key)}]`;
-    }).join("") + (this.#path.length > 20 ? "…" : "");
-  }
 }
 
-/** An object literal, a parsed JSON object, or one without a prototype. */
-function isPlain(object: object): boolean {
-  const prototype = Object.getPrototypeOf(object);
-  return prototype === null || prototype === Object.prototype ||
-    // the Object.prototype of another realm
-    Object.getPrototypeOf(prototype) === null &&
-      Object.hasOwn(prototype, "hasOwnProperty");
+/** A message of the params that `formatParams` made. */
+export function formatMessage(frame: Frame, params: string): string {
+  return params === "" ? frame.withoutParams : `${frame.before}${params}}`;
 }
 
-function className(object: object): unknown {
-  return Object.getPrototypeOf(object)?.constructor?.name;
-}
-
-/** The text as {@linkcode quote} shows it, without the quotes. */
-function shown(text: string): string {
-  return quote(text).slice(1, -1);
-}
-
-function describe(value: unknown): string {
-  switch (typeof value) {
-    case "function":
-      return "a function";
-    case "object":
-      if (value === null) return "null";
-      return `a ${shown(String(className(value) || "special"))} object`;
-    case "string":
-      return "a string";
-    case "bigint":
-      return "a bigint";
-    default:
-      return shown(String(value)); // undefined, NaN, Infinity, Symbol(x), true
-  }
-}
-
-/** The id of a request; JSON-RPC 2.0 allows all of these. */
-export type RequestId = string | number | null;
-
-/** What a message is, as the receiver of events sees it. */
-export type IncomingMessage =
-  | { kind: "notification"; method: string; params: JsonObject | JsonValue[] }
-  | {
-    kind: "request";
-    id: RequestId;
-    method: string;
-    params: JsonObject | JsonValue[];
-  }
-  | { kind: "invalid"; id: RequestId; reason: string };
-
-/**
- * Reads a parsed JSON value as a notification or a request, by the rules of
- * JSON-RPC 2.0. As OpenSIPS marks a notification with `"id":null`, that counts
- * as none too. Absent params are `{}`.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { readMessage } from "../../mod.ts";
- *
- * assertEquals(readMessage({ id: null, jsonrpc: "2.0", method: "E_X" }), {
- *   kind: "notification",
- *   method: "E_X",
- *   params: {},
- * });
- * ```
- */
-export function readMessage(value: unknown): IncomingMessage {
-  if (!isObject(value)) return invalid(null, "it is not an object");
-  const { id = null, jsonrpc, method, params = {} } = value;
-  if (!isRequestId(id)) {
-    return invalid(null, "its id is not a string, a safe number or null");
-  }
-  if (jsonrpc !== "2.0") return invalid(id, `its "jsonrpc" is not "2.0"`);
-  if (typeof method !== "string") {
-    return invalid(id, `its "method" is not a string`);
-  }
-  if (!isObject(params) && !Array.isArray(params)) {
-    return invalid(id, `its "params" are neither an object nor an array`);
-  }
-  return id === null
-    ? { kind: "notification", method, params }
-    : { kind: "request", id, method, params };
-}
-
-function invalid(id: RequestId, reason: string): IncomingMessage {
-  return { kind: "invalid", id, reason };
-}
-
-/** Whether a parsed JSON value is an object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A number that JavaScript cannot hold exactly could not be sent back. */
-function isRequestId(id: unknown): id is RequestId {
-  return id === null || typeof id === "string" ||
-    typeof id === "number" && Number.isFinite(id) &&
-      Math.abs(id) <= Number.MAX_SAFE_INTEGER;
+/** A whole request; `rest` is its text from the comma after the id. */
+export function formatRequest(id: number, rest: string): string {
+  return `{"id":${id}${rest}`;
 }

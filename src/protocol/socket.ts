@@ -175,20 +175,3 @@ export function isOverTls(
 export function formatHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
-
-/**
- * Tells whether two sockets are the same subscriber: protocol, host, port and
- * method are equal. Hosts are compared as they are written, as OpenSIPS does.
- *
- * @example
- * ```ts
- * import { assert } from "@std/assert";
- * import { isSameSocket, parseSocket } from "../../mod.ts";
- *
- * const [a, b] = ["jsonrpc:127.0.0.1:8080", "jsonrpc:127.0.0.1:8080/"];
- * assert(isSameSocket(parseSocket(a), parseSocket(b))); // an empty method is none
- * ```
- */
-export function isSameSocket(a: EventSocket, b: EventSocket): boolean {
-  return formatSocket(a) === formatSocket(b);
-}

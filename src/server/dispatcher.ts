@@ -5,14 +5,9 @@
  */
 
 import { ServerError } from "../protocol/errors.ts";
-import {
-  errorOf,
-  type JsonObject,
-  type JsonValue,
-  readMessage,
-  type RequestId,
-  resultOf,
-} from "../protocol/message.ts";
+import { formatError, formatResult } from "../protocol/response.ts";
+import type { JsonObject, JsonValue } from "../protocol/json.ts";
+import { readMessage, type RequestId } from "../protocol/request.ts";
 
 /** A host and a port, as Deno names them. */
 export interface Address {
@@ -80,11 +75,11 @@ export function answererOf(
   return function answer(message, peer) {
     if (!Array.isArray(message)) return answerOne(message, peer);
     if (message.length === 0) {
-      return refuse(null, "the batch is empty", peer);
+      return refuse("null", "the batch is empty", peer);
     }
     if (message.length > maxBatch) {
       const reason = `the batch has more than ${maxBatch} members`;
-      return refuse(null, reason, peer);
+      return refuse("null", reason, peer);
     }
     const answers = message.map((member) => answerOne(member, peer));
     return answers.some((a) => a instanceof Promise)
@@ -95,42 +90,55 @@ export function answererOf(
   function answerOne(value: JsonValue, peer: Address): Answer {
     const message = readMessage(value);
     if (message.kind === "invalid") {
-      return refuse(message.id, message.reason, peer);
+      return refuse(message.idText, message.reason, peer);
     }
     const { kind, method, params } = message;
     const id = kind === "request" ? message.id : null;
+    const idText = kind === "request" ? message.idText : undefined;
     try {
       const result = handler({ method, params, id, peer });
       return isThenable(result)
         ? Promise.resolve(result)
-          .then((r) => succeed(id, r)).catch((e) => fail(id, e))
-        : succeed(id, result);
+          .then((r) => succeed(idText, r))
+          .catch((e) => fail(idText, e))
+        : succeed(idText, result);
     } catch (error) {
-      return fail(id, error);
+      return fail(idText, error);
     }
   }
 
-  function refuse(id: RequestId, reason: string, peer: Address): string {
+  function refuse(idText: string, reason: string, peer: Address): string {
     onInvalid(reason, peer);
-    return errorOf(id, new ServerError(-32600, "Invalid Request", reason));
+    return formatError(
+      idText,
+      new ServerError(-32600, "Invalid Request", reason),
+    );
   }
 
-  function succeed(id: RequestId, result: unknown): string | undefined {
-    return id === null ? undefined : resultOf(id, result ?? null);
+  function succeed(
+    idText: string | undefined,
+    result: unknown,
+  ): string | undefined {
+    return idText === undefined
+      ? undefined
+      : formatResult(idText, result ?? null);
   }
 
-  function fail(id: RequestId, error: unknown): string | undefined {
+  function fail(
+    idText: string | undefined,
+    error: unknown,
+  ): string | undefined {
     try {
       if (error instanceof ServerError && Number.isInteger(error.code)) {
-        return id === null ? undefined : errorOf(id, error);
+        return idText === undefined ? undefined : formatError(idText, error);
       }
     } catch (dataError) {
       error = dataError; // JSON cannot carry its data
     }
     onError(error);
-    return id === null
+    return idText === undefined
       ? undefined
-      : errorOf(id, new ServerError(-32603, "Internal error"));
+      : formatError(idText, new ServerError(-32603, "Internal error"));
   }
 }
 

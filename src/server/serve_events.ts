@@ -13,7 +13,8 @@ import {
 } from "./dispatcher.ts";
 import { ServerError } from "../protocol/errors.ts";
 import { JsonStream } from "../protocol/json_stream.ts";
-import { errorOf, isObject, type JsonValue } from "../protocol/message.ts";
+import { formatError } from "../protocol/response.ts";
+import { isObject, type JsonValue } from "../protocol/json.ts";
 import { formatSocket } from "../protocol/socket.ts";
 import {
   checkCertified,
@@ -427,7 +428,7 @@ class Session {
 
   /** Says why the peer is not served, and closes. */
   refuse(error: ServerError): void {
-    this.#send(errorOf(null, error));
+    this.#send(formatError("null", error));
     this.#onInvalid(String(error.data ?? error.message), this.#peer);
     this.#stop();
   }

@@ -314,7 +314,7 @@ Deno.test("EventClient closes a connection that it cannot use", async () => {
 Deno.test("EventClient ignores the rest of a batch that ends the connection", async () => {
   const { values, stats } = await converse(1, ([id]) =>
     JSON.stringify([
-      { id: null, error: { code: 1, message: "no" } },
+      { id: null, error: { code: -32700, message: "no" } },
       { id, result: "ok" },
       7,
     ]));

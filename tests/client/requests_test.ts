@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Requests } from "../../src/client/requests.ts";
+import { nextId, Requests } from "../../src/client/requests.ts";
 import { newSeed, randomFrom } from "../helpers/random.ts";
 
 const pure = { permissions: "none" } as const;
@@ -73,3 +73,12 @@ Deno.test(
     assertEquals([requests.get(65), requests.get(1)], [undefined, a]);
   },
 );
+
+Deno.test("nextId() counts up, wraps, and passes ids in flight", () => {
+  const ids = (...ids: number[]) => new Map(ids.map((id) => [id, 0]));
+  assertEquals(nextId(1, ids()), 2);
+  assertEquals(nextId(2147483646, ids()), 2147483647);
+  assertEquals(nextId(2147483647, ids()), 1);
+  assertEquals(nextId(2147483646, ids(2147483647, 1, 2)), 3);
+  assertEquals(nextId(5, ids(6, 7, 9)), 8);
+});

@@ -72,8 +72,8 @@ Deno.test("EventClient ignores replies that are unknown, twice, or no replies", 
   const { values, stats, unmatched } = await converse(2, ([a, b]) =>
     [
       resultTo(0),
-      resultTo(`${a}`),
-      resultTo(a, "first"),
+      resultTo(`${a}x`),
+      resultTo(`${a}`, "first"),
       resultTo(a, "second"),
       `{"jsonrpc":"2.0","method":"ping","id":${b}}`,
       `{"jsonrpc":"2.0","method":"ping"}`,
@@ -84,7 +84,7 @@ Deno.test("EventClient ignores replies that are unknown, twice, or no replies", 
   assertEquals(stats.unmatched, 9);
   assertEquals(unmatched, [
     "no request in flight has the id 0",
-    `no request in flight has the id "${unmatched[1].match(/\d+/)}"`,
+    `no request in flight has the id "${unmatched[1].match(/\d+/)}x"`,
     `no request in flight has the id ${unmatched[1].match(/\d+/)}`,
     "it is a request or a notification",
     "it is a request or a notification",
@@ -141,8 +141,7 @@ Deno.test("EventClient waits no longer for the rest of a reply than for a whole 
 Deno.test("EventClient fails one request when its reply is wrong, and only that", async () => {
   const { values } = await converse(
     3,
-    ([a, b, c]) =>
-      `{"id":${a}}{"id":${b},"error":"no","result":1}` + resultTo(c),
+    ([a, b, c]) => `{"id":${a}}{"id":${b},"error":7,"result":1}` + resultTo(c),
   );
   for (const error of values.slice(0, 2)) {
     assert(error instanceof ProtocolError);

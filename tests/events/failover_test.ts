@@ -10,7 +10,7 @@ import {
   deliverVirtual,
   newVirtualState,
 } from "../../src/events/failover.ts";
-import type { JsonValue } from "../../src/protocol/message.ts";
+import type { JsonValue } from "../../src/protocol/json.ts";
 import type { Policy } from "../../src/protocol/virtual_socket.ts";
 
 const pure = { permissions: "none" } as const;

@@ -12,7 +12,7 @@ const MAX = 64; // maxMessageBytes of the table
 /** What comes of a stream: its texts, and then how it ends. */
 interface Split {
   texts: string[];
-  error?: "not JSON" | "not UTF-8" | "too large" | "too deep" | "cut off";
+  error?: "not JSON" | "too large" | "too deep" | "cut off";
 }
 
 const CASES: {
@@ -74,9 +74,9 @@ const CASES: {
     split: { texts: ["1", `"a"`, `"b"`, "true", "{}", "null", "[]", "2"] },
   },
   {
-    name: "a BOM",
-    input: "\ufeff{}",
-    split: { texts: [], error: "not JSON" },
+    name: "byte order marks between texts",
+    input: "\ufeff{} \ufeff[]\ufeff",
+    split: { texts: ["{}", "[]"] },
   },
   {
     name: "a BOM inside a string",
@@ -86,17 +86,32 @@ const CASES: {
   {
     name: "invalid UTF-8 in a string",
     input: new Uint8Array([0x7b, 0x7d, 0x22, 0xff, 0x22, 0x7b, 0x7d]),
-    split: { texts: ["{}"], error: "not UTF-8" },
+    split: { texts: ["{}", `"\ufffd"`, "{}"] },
+  },
+  {
+    name: "bytes of ISO 8859-1 in a string",
+    input: new Uint8Array([0x5b, 0x22, 0xe9, 0x6c, 0xe9, 0x22, 0x5d, 0x31]),
+    split: { texts: [`["\ufffdl\ufffd"]`, "1"] },
+  },
+  {
+    name: "invalid UTF-8 between texts",
+    input: new Uint8Array([0x7b, 0x7d, 0xff, 0x7b, 0x7d]),
+    split: { texts: ["{}"], error: "not JSON" },
   },
   {
     name: "UTF-8 that is cut by the end of a string",
     input: new Uint8Array([0x22, 0xe2, 0x82, 0x22]),
-    split: { texts: [], error: "not UTF-8" },
+    split: { texts: [`"\ufffd"`] },
+  },
+  {
+    name: "UTF-8 that is cut by the end of the bytes",
+    input: new Uint8Array([0x7b, 0x7d, 0x22, 0xe2, 0x82]),
+    split: { texts: ["{}"], error: "cut off" },
   },
   {
     name: "an overlong quote in UTF-8",
     input: new Uint8Array([0x22, 0xc0, 0xa2, 0x22]),
-    split: { texts: [], error: "not UTF-8" },
+    split: { texts: [`"\ufffd\ufffd"`] },
   },
   {
     name: "NUL between texts",
@@ -222,8 +237,7 @@ function kindOf(error: Error): Split["error"] {
     return error.message.includes("nested") ? "too deep" : "too large";
   }
   assert(error instanceof SyntaxError, String(error));
-  if (error.message.includes("end in the middle")) return "cut off";
-  return error.message.includes("UTF-8") ? "not UTF-8" : "not JSON";
+  return error.message.includes("end in the middle") ? "cut off" : "not JSON";
 }
 
 function bytesOf(input: string | Uint8Array): Uint8Array {
@@ -322,20 +336,57 @@ Deno.test(
     stream.push(new TextEncoder().encode(`{"d":4}`));
     assertEquals(stream.next(), `{"a":1}`);
     assertEquals(stream.next(), `{"b":2}`);
-    assertThrows(() => stream.next(), SyntaxError, `the byte 0x21 ("!")`);
+    assertThrows(() => stream.next(), SyntaxError, `no text begins with "!"`);
     stream.end();
-    assertThrows(() => stream.next(), SyntaxError, `the byte 0x21 ("!")`);
+    assertThrows(() => stream.next(), SyntaxError, `no text begins with "!"`);
   },
 );
 
 Deno.test("JsonStream.inText tells whether a text is under way", pure, () => {
   const stream = new JsonStream();
   assertEquals(stream.inText, false);
-  stream.push(new TextEncoder().encode("{} ["));
-  assertEquals(stream.inText, true);
-  stream.push(new TextEncoder().encode("]"));
-  assertEquals(stream.inText, false);
+  const take = (text: string) => {
+    stream.push(new TextEncoder().encode(text));
+    while (stream.next() !== undefined);
+    return stream.inText;
+  };
+  assertEquals(take("{} ["), true);
+  assertEquals(take("]"), false);
+  assertEquals(take(' 1 "'), true);
+  assertEquals(take('" \ufeff'), false);
 });
+
+Deno.test(
+  "JsonStream.replaced counts what is not UTF-8, at any cuts",
+  pure,
+  () => {
+    const seed = newSeed();
+    const random = randomFrom(seed);
+    const CASES: [bytes: number[], replaced: number][] = [
+      [[0xe9], 1],
+      [[0xc3, 0xa9], 0],
+      [[0xef, 0xbf, 0xbd], 0], // U+FFFD itself
+      [[0xef, 0xbf, 0xbd, 0xff, 0xef, 0xbf, 0xbd], 1],
+      [[0xe2, 0x82], 1],
+      [[0xf0, 0x9f, 0x98, 0x80, 0x80, 0xc0], 2],
+    ];
+    for (let i = 0; i < 1000; i++) {
+      const stream = new JsonStream();
+      let expected = 0, texts = 0;
+      const all: number[] = [];
+      for (let n = 0; n < 10; n++) {
+        const [bytes, replaced] = CASES[Math.floor(random() * CASES.length)];
+        all.push(0x22, ...bytes, 0x22);
+        expected += replaced;
+      }
+      for (const piece of cutAtRandom(Uint8Array.from(all), random)) {
+        stream.push(piece);
+        while (stream.next() !== undefined) texts++;
+      }
+      assertEquals([texts, stream.replaced], [10, expected], `seed ${seed}`);
+    }
+  },
+);
 
 Deno.test(
   "JsonStream takes a text of its default limit and no more",
@@ -363,6 +414,13 @@ Deno.test("JsonStream refuses a limit that is none", pure, () => {
       () => new JsonStream({ maxMessageBytes }),
       RangeError,
       `maxMessageBytes ${maxMessageBytes}`,
+    );
+  }
+  for (const maxMessageBytes of ["64", 64n, [64], null]) {
+    assertThrows(
+      () => new JsonStream({ maxMessageBytes } as never),
+      TypeError,
+      "Cannot use maxMessageBytes",
     );
   }
 });

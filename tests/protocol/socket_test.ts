@@ -3,7 +3,6 @@ import { SocketSyntaxError } from "../../src/protocol/errors.ts";
 import {
   type EventSocket,
   formatSocket,
-  isSameSocket,
   parseSocket,
 } from "../../src/protocol/socket.ts";
 
@@ -213,20 +212,3 @@ Deno.test("parseSocket() treats an empty method as none", pure, () => {
   assertEquals("method" in parseSocket("jsonrpc:h:80/"), false);
   assertEquals(formatSocket(parseSocket("jsonrpc:h:80/")), "jsonrpc:h:80");
 });
-
-Deno.test(
-  "isSameSocket() compares protocol, host, port and method",
-  pure,
-  () => {
-    const same = (a: string, b: string) =>
-      isSameSocket(parseSocket(a), parseSocket(b));
-    assertEquals(same("jsonrpc:h:80/m", "jsonrpc:h:80/m"), true);
-    assertEquals(same("jsonrpc:h:80", "jsonrpc:h:80/"), true);
-    assertEquals(same("jsonrpc:h:80", "tcp:h:80"), false);
-    assertEquals(same("jsonrpc:h:80", "jsonrpcs:h:80"), false);
-    assertEquals(same("jsonrpc:h:80", "jsonrpc:i:80"), false);
-    assertEquals(same("jsonrpc:h:80", "jsonrpc:h:81"), false);
-    assertEquals(same("jsonrpc:h:80/m", "jsonrpc:h:80/n"), false);
-    assertEquals(same("jsonrpc:h:80/m", "jsonrpc:h:80"), false);
-  },
-);

@@ -179,12 +179,12 @@ const ANSWERS: [name: string, sent: string, answer: string][] = [
     "what is not JSON, after an answer to what was",
     request(1, "echo") + "oops",
     `{"id":1,"jsonrpc":"2.0","result":{}}` +
-    `{"id":null,"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error","data":"Cannot read JSON: no text begins with the byte 0x6f (\\"o\\")"}}`,
+    `{"id":null,"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error","data":"Cannot read JSON: no text begins with \\"o\\""}}`,
   ],
   [
     "a text that ends too soon",
     `{"id":1,`,
-    `{"id":null,"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error","data":"Cannot read JSON: the bytes end in the middle of a text, after 8 bytes of it"}}`,
+    `{"id":null,"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error","data":"Cannot read JSON: the bytes end in the middle of a text, after 8 characters of it"}}`,
   ],
   [
     "a message that is too large",
@@ -643,7 +643,7 @@ Deno.test("serveEvents() tells what is invalid, and of whom", async () => {
   await one.reader.message();
   await exchange(server, "");
   assertEquals(told, [
-    `127.0.0.1: Cannot read JSON: no text begins with the byte 0x50 ("P")`,
+    `127.0.0.1: Cannot read JSON: no text begins with "P"`,
     `127.0.0.1: its "jsonrpc" is not "2.0"`,
     "127.0.0.1: the batch is empty",
     "127.0.0.1: Too many connections",

@@ -1,6 +1,16 @@
-import { assert, assertEquals } from "@std/assert";
-import { correlate, nextId } from "../../src/protocol/correlation.ts";
-import type { JsonValue } from "../../src/protocol/message.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertThrows,
+} from "@std/assert";
+import { ParamsError, ServerError } from "../../src/protocol/errors.ts";
+import {
+  correlate,
+  formatError,
+  formatResult,
+} from "../../src/protocol/response.ts";
+import type { JsonValue } from "../../src/protocol/json.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -77,16 +87,45 @@ const SETTLING: [name: string, reply: unknown, outcome: unknown][] = [
     ...matched,
     reason: "it has neither a result nor an error",
   }],
-  ["an error that is text", { id: 7, result: 8, error: "no" }, {
+  ["an error that is a text", { id: 7, result: null, error: "no such host" }, {
+    kind: "refused",
+    ...matched,
+    error: { code: 0, message: "no such host", data: "no such host" },
+  }],
+  ["an error that is a list", { id: 7, error: [20, "Not supported.", null] }, {
+    kind: "refused",
+    ...matched,
+    error: {
+      code: 20,
+      message: "Not supported.",
+      data: [20, "Not supported.", null],
+    },
+  }],
+  ["an error that is a list without a text", { id: 7, error: [{ a: 1 }] }, {
+    kind: "refused",
+    ...matched,
+    error: { code: 0, message: `[{"a":1}]`, data: [{ a: 1 }] },
+  }],
+  ["an error that is a number", { id: 7, error: 5 }, {
     kind: "broken",
     ...matched,
-    reason: "its error is not an object",
+    reason: "its error is neither an object nor a text nor a list",
   }],
-  ["an error that is an array", { id: 7, error: [] }, {
-    kind: "broken",
+  ["an id that is the digits as a text", { id: "7", result: 8 }, {
+    kind: "confirmed",
     ...matched,
-    reason: "its error is not an object",
+    result: 8,
   }],
+  [
+    "such an id beside an error",
+    { id: "8", error: { code: 1, message: "x" } },
+    {
+      kind: "refused",
+      id: 8,
+      request: "E_Y",
+      error: { code: 1, message: "x", data: undefined },
+    },
+  ],
   ["a null id and an error", {
     id: null,
     error: { code: -32700, message: "Parse error" },
@@ -113,7 +152,15 @@ const UNMATCHED: [name: string, reply: unknown, reason: string][] = [
     { id: 9, error: { code: 1, message: "" } },
     "the id 9",
   ],
-  ["an id as text", { id: "7", result: 1 }, `the id "7"`],
+  ["an id as a text that is no number", { id: "7x", result: 1 }, `the id "7x"`],
+  ["an id as an empty text", { id: "", result: 1 }, `the id ""`],
+  ["an id as a text with a sign", { id: "+7", result: 1 }, `the id "+7"`],
+  [
+    "an error without an id, with several in flight",
+    { id: null, error: { code: -32602, message: "Invalid params" } },
+    "2 requests are in flight",
+  ],
+  ["such an error that is a text", { error: "no" }, "2 requests are in flight"],
   ["an id as a fraction", { id: 7.5, result: 1 }, "the id 7.5"],
   ["an id of another sign", { id: -7, result: 1 }, "the id -7"],
   ["an id in an array", { id: [7], result: 1 }, "the id (no scalar)"],
@@ -173,11 +220,52 @@ Deno.test("correlate() changes nothing", pure, () => {
   assertEquals([...inFlight], [[7, "E_X"]]);
 });
 
-Deno.test("nextId() counts up, wraps, and passes ids in flight", pure, () => {
-  const ids = (...ids: number[]) => new Map(ids.map((id) => [id, 0]));
-  assertEquals(nextId(1, ids()), 2);
-  assertEquals(nextId(2147483646, ids()), 2147483647);
-  assertEquals(nextId(2147483647, ids()), 1);
-  assertEquals(nextId(2147483646, ids(2147483647, 1, 2)), 3);
-  assertEquals(nextId(5, ids(6, 7, 9)), 8);
+Deno.test(
+  "correlate() gives an error without an id to the only request in flight",
+  pure,
+  () => {
+    for (const error of [{ code: -32602, message: "x" }, "x", [1, "x"]]) {
+      for (const id of [null, undefined]) {
+        const response: JsonValue = id === undefined
+          ? { error }
+          : { id, error };
+        const alone = correlate(response, new Map([[9, "E_X"]]));
+        assert(alone.kind === "refused", alone.kind);
+        assertEquals([alone.id, alone.request], [9, "E_X"]);
+        assertEquals(alone.error.message, "x");
+        assertEquals(correlate(response, new Map()).kind, "unmatched");
+      }
+    }
+  },
+);
+
+Deno.test("formatResult() and formatError() write responses", pure, () => {
+  assertEquals(
+    formatResult("1", true),
+    `{"id":1,"jsonrpc":"2.0","result":true}`,
+  );
+  assertEquals(
+    formatResult(`"x\\""`, { a: [null] }),
+    `{"id":"x\\"","jsonrpc":"2.0","result":{"a":[null]}}`,
+  );
+  assertEquals(
+    formatError("null", new ServerError(-32700, "Parse error")),
+    `{"id":null,"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error"}}`,
+  );
+  assertEquals(
+    formatError("1", new ServerError(404, `"`, { a: null })),
+    `{"id":1,"jsonrpc":"2.0","error":{"code":404,"message":"\\"","data":{"a":null}}}`,
+  );
+});
+
+Deno.test("formatResult() refuses what JSON cannot carry", pure, () => {
+  const error = assertThrows(() => formatResult("1", { a: 1n }), ParamsError);
+  assertInstanceOf(error, TypeError);
+  assertEquals(error.path, "result.a");
+});
+
+Deno.test("formatError() writes JSON whatever the message is", pure, () => {
+  const error = new ServerError(1, "x");
+  (error as { message: unknown }).message = undefined;
+  JSON.parse(formatError("1", error));
 });
