@@ -15,6 +15,7 @@ import type { EventInterface, Subscriber } from "../events/event_interface.ts";
 import { type EventSocket, parseSocket } from "../protocol/socket.ts";
 import { isVirtual, parseVirtualSocket } from "../protocol/virtual_socket.ts";
 import { JsonText } from "../protocol/json.ts";
+import { DEFAULT_EXPIRE } from "./expire.ts";
 import {
   type Forms,
   matchParams,
@@ -38,9 +39,6 @@ interface Command {
   forms: Forms;
   run: (params: ParamTexts, isAllowed: IsAllowed) => unknown;
 }
-
-/** For how many seconds a server subscribes that does not say (OpenSIPS). */
-const DEFAULT_EXPIRE = 3600;
 
 /**
  * How many sockets a virtual one may have here. Each may get a connection of its

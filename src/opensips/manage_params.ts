@@ -8,7 +8,7 @@
 
 import { quote, ServerError } from "../protocol/errors.ts";
 import { elementsOf, membersOf } from "../protocol/json_members.ts";
-import { MAX_EXPIRE } from "./mi_client.ts";
+import { MAX_EXPIRE } from "./expire.ts";
 
 /** The names of the params that a command takes, for each way to call it. */
 export type Forms = readonly (readonly string[])[];

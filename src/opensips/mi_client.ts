@@ -16,6 +16,7 @@ import {
 import { MAX_ID } from "../protocol/message.ts";
 import type { PublishedEvent } from "../events/event_interface.ts";
 import { readBody } from "./body.ts";
+import { DEFAULT_EXPIRE, MAX_EXPIRE } from "./expire.ts";
 
 /** Options of {@linkcode MiClient}. */
 export interface MiClientOptions {
@@ -85,8 +86,6 @@ export class MiError extends Error {
 }
 
 const DEFAULT_TIMEOUT_MS = 5000;
-/** OpenSIPS keeps it in 32 bits. */
-export const MAX_EXPIRE = 0x7fffffff;
 /** A list of tens of thousands of subscribers fits; what never ends does not. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
 
@@ -196,7 +195,7 @@ export class MiClient {
     socket: string,
     options: MiSubscribeOptions = {},
   ): Promise<void> {
-    const { expire = 3600, ...rest } = options;
+    const { expire = DEFAULT_EXPIRE, ...rest } = options;
     checkInteger("expire", expire, 0, MAX_EXPIRE);
     await this.call("event_subscribe", { event, socket, expire }, rest);
   }

@@ -4,14 +4,15 @@
  * @module
  */
 
-import { checkInteger, checkMs, checkSignal } from "../protocol/checks.ts";
-import { ServerError } from "../protocol/errors.ts";
 import {
-  type EventSocket,
-  formatHost,
-  parseSocket,
-} from "../protocol/socket.ts";
-import { MAX_EXPIRE, MiClient, type MiClientOptions } from "./mi_client.ts";
+  checkInteger,
+  checkMs as checkMilliseconds,
+  checkSignal,
+} from "../protocol/checks.ts";
+import { ServerError } from "../protocol/errors.ts";
+import { type Dialect, DIALECTS, parseAddress } from "./address.ts";
+import { DEFAULT_EXPIRE, MAX_EXPIRE } from "./expire.ts";
+import { MiClient, type MiClientOptions } from "./mi_client.ts";
 import {
   type Ask,
   type Change,
@@ -104,11 +105,7 @@ export class SubscribeError extends Error {
   }
 }
 
-const DEFAULT_EXPIRE = 3600; // as of OpenSIPS
 const DEFAULT_CHECK_MS = 10_000;
-
-/** Which dialects are tried, the newer one first. */
-const PROTOCOLS = ["tcp", "jsonrpc"] as const;
 
 /**
  * Subscribes a socket at an OpenSIPS, and keeps it subscribed: waits for one that
@@ -153,46 +150,9 @@ export function subscribeAt(
   url: string | URL,
   options: SubscribeAtOptions,
 ): OpenSipsSubscription {
-  const { address, protocols } = parseAddress(options.socket);
-  return new OpenSipsSubscription(url, options, protocols, address);
-}
-
-/**
- * The parts of a socket that OpenSIPS takes.
- *
- * @throws {SocketSyntaxError} and `RangeError` as {@linkcode subscribeAt}.
- */
-export function parseAddress(
-  text: string,
-): { address: string; protocols: readonly ("jsonrpc" | "tcp")[] } {
-  const hasProtocol = /^(jsonrpcs?|tcp):/.test(text);
-  const socket = parseSocket(hasProtocol ? text : `tcp:${text}`);
-  const { protocol, host, port } = socket;
-  const problem = problemOf(socket);
-  if (problem !== undefined) {
-    throw new RangeError(
-      `Cannot subscribe ${JSON.stringify(text)}: ${problem}`,
-    );
-  }
-  return {
-    address: `${formatHost(host)}:${port}`,
-    protocols: protocol === "jsonrpc" ? PROTOCOLS.toReversed() : PROTOCOLS,
-  };
-}
-
-function problemOf(
-  { protocol, host, method }: EventSocket,
-): string | undefined {
-  if (method !== undefined) {
-    return "OpenSIPS does not recognise a socket with a method again, so that " +
-      "a renewal doubles its events and nothing ends them; without one, the " +
-      "method is the event's name";
-  }
-  if (protocol === "jsonrpcs") return "OpenSIPS sends events without TLS only";
-  if (host.includes(":")) return "OpenSIPS takes IPv4 addresses and names only";
-  if (host === "0.0.0.0") {
-    return "0.0.0.0 is no address that OpenSIPS can reach";
-  }
+  const { socket, ...rest } = options;
+  const { address, dialects } = parseAddress(socket);
+  return new OpenSipsSubscription(url, rest, address, dialects);
 }
 
 /**
@@ -209,11 +169,12 @@ export class OpenSipsSubscription extends EventTarget
    * fine.
    */
   readonly ready: Promise<void>;
+  /** Resolves when the subscriptions have ended, as {@linkcode OpenSipsSubscription.close} says. */
+  readonly closed: Promise<void>;
   readonly #mi: MiClient;
   readonly #life: SubscriptionLife;
   readonly #locate: (() => Promise<string>) | undefined;
   readonly #ready: PromiseWithResolvers<void> = Promise.withResolvers();
-  readonly #done: Promise<void>;
   /** Ends the request or the pause that is under way. */
   #interrupt = new AbortController();
   #isClosing = false;
@@ -222,12 +183,13 @@ export class OpenSipsSubscription extends EventTarget
    * Is called by {@linkcode subscribeAt}.
    *
    * @param where The address to subscribe, or what finds it out.
+   * @param dialects Those that are tried, in their order.
    */
   constructor(
     url: string | URL,
     options: Omit<SubscribeAtOptions, "socket">,
-    protocols: readonly ("jsonrpc" | "tcp")[],
     where: string | (() => Promise<string>),
+    dialects: readonly Dialect[] = DIALECTS,
   ) {
     super();
     const {
@@ -244,14 +206,14 @@ export class OpenSipsSubscription extends EventTarget
       );
     }
     checkInteger("expire", expire, 2, MAX_EXPIRE);
-    checkMs("checkMs", checkMs);
+    checkMilliseconds("checkMs", checkMs);
     checkSignal(signal);
     this.#mi = new MiClient(url, clientOptions);
     this.#locate = typeof where === "string" ? undefined : where;
     this.#life = new SubscriptionLife({
       events: names,
       address: typeof where === "string" ? where : undefined,
-      protocols,
+      dialects,
       expire,
       checkMs,
     });
@@ -260,7 +222,7 @@ export class OpenSipsSubscription extends EventTarget
     const close = () => this.#close(signal!.reason);
     if (signal?.aborted) close();
     else signal?.addEventListener("abort", close, { once: true });
-    this.#done = this.#run().finally(() =>
+    this.closed = this.#run().finally(() =>
       signal?.removeEventListener("abort", close)
     );
   }
@@ -274,7 +236,7 @@ export class OpenSipsSubscription extends EventTarget
     this.#close(
       new DOMException("Cannot subscribe: it was closed", "AbortError"),
     );
-    return this.#done;
+    return this.closed;
   }
 
   /** The same as {@linkcode OpenSipsSubscription.close}, for `await using`. */

@@ -18,6 +18,7 @@
 
 import { quote, type ServerError } from "../protocol/errors.ts";
 import type { MiSubscriber } from "./mi_client.ts";
+import type { Dialect } from "./address.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import { isPattern, matcherOf } from "./patterns.ts";
 
@@ -79,7 +80,7 @@ export interface LifeOptions {
   /** `host:port`; absent: it is asked for. */
   readonly address?: string | undefined;
   /** The dialects in the order in which they are tried. */
-  readonly protocols: readonly ("jsonrpc" | "tcp")[];
+  readonly dialects: readonly Dialect[];
   /** In seconds. */
   readonly expire: number;
   readonly checkMs: number;
@@ -92,7 +93,7 @@ const FIRST_RETRY_MS = 500;
 interface Wanted {
   readonly event: string;
   /** Which dialect is tried next, or was taken. */
-  protocol: number;
+  dialect: number;
   /** How many dialects were refused in this check. */
   tried: number;
   /** From when on it needs no request: until then it is subscribed. */
@@ -222,8 +223,8 @@ export class SubscriptionLife {
     this.#state = this.#left.length === 0 ? "ended" : "ending";
   }
 
-  #socketOf({ protocol }: Wanted): string {
-    return `${this.#options.protocols[protocol]}:${this.#address}`;
+  #socketOf({ dialect }: Wanted): string {
+    return `${this.#options.dialects[dialect]}:${this.#address}`;
   }
 
   #fail(error: Error, now: number): Change[] {
@@ -264,7 +265,7 @@ export class SubscriptionLife {
       if (!this.#wanted.has(event)) {
         this.#wanted.set(event, {
           event,
-          protocol: this.#commonProtocol(),
+          dialect: this.#commonDialect(),
           tried: 0,
           renewAt: -Infinity,
           isSubscribed: false,
@@ -276,9 +277,9 @@ export class SubscriptionLife {
   }
 
   /** The dialect that another event was taken with, or the first. */
-  #commonProtocol(): number {
-    for (const { isSubscribed, protocol } of this.#wanted.values()) {
-      if (isSubscribed) return protocol;
+  #commonDialect(): number {
+    for (const { isSubscribed, dialect } of this.#wanted.values()) {
+      if (isSubscribed) return dialect;
     }
     return 0;
   }
@@ -335,18 +336,18 @@ export class SubscriptionLife {
 
   /** OpenSIPS refuses what was asked for. */
   #refuse(error: ServerError): Change[] {
-    const { protocols } = this.#options;
+    const { dialects } = this.#options;
     const wanted = this.#left[0]!;
     if (error.code === 400) {
       // It says only that something is wrong: perhaps it is the dialect.
-      wanted.protocol = (wanted.protocol + 1) % protocols.length;
-      if (++wanted.tried < protocols.length) return [];
+      wanted.dialect = (wanted.dialect + 1) % dialects.length;
+      if (++wanted.tried < dialects.length) return [];
     }
     this.#left.shift();
     wanted.mayBeThere = wanted.isSubscribed;
     const reason = error.code === 400
       ? `OpenSIPS takes neither ${
-        protocols.map((protocol) => quote(`${protocol}:${this.#address}`))
+        dialects.map((dialect) => quote(`${dialect}:${this.#address}`))
           .join(" nor ")
       }: it has loaded neither event_stream (3.1 and later) nor event_jsonrpc ` +
         `(up to 3.0), or cannot resolve the host to an IPv4 address`
