@@ -120,6 +120,8 @@ type State =
 /** See the head of this file. */
 export class SubscriptionLife {
   readonly #options: LifeOptions;
+  /** The dialect that was taken last, or the first. */
+  #dialect = 0;
   #address: string | undefined;
   #state: State = "seeking";
   /** By event. */
@@ -265,7 +267,7 @@ export class SubscriptionLife {
       if (!this.#wanted.has(event)) {
         this.#wanted.set(event, {
           event,
-          dialect: this.#commonDialect(),
+          dialect: this.#dialect,
           tried: 0,
           renewAt: -Infinity,
           isSubscribed: false,
@@ -274,14 +276,6 @@ export class SubscriptionLife {
       }
     }
     return changes;
-  }
-
-  /** The dialect that another event was taken with, or the first. */
-  #commonDialect(): number {
-    for (const { isSubscribed, dialect } of this.#wanted.values()) {
-      if (isSubscribed) return dialect;
-    }
-    return 0;
   }
 
   /** Finds which subscriptions are there, and which need a request. */
@@ -318,7 +312,11 @@ export class SubscriptionLife {
   /** The subscription that was asked for is there. */
   #take(now: number): Change[] {
     const wanted = this.#left.shift()!;
-    const { seenAt, isSubscribed } = wanted;
+    const { seenAt, isSubscribed, dialect } = wanted;
+    this.#dialect = dialect;
+    for (const other of this.#left) {
+      if (!other.isSubscribed) other.dialect = dialect;
+    }
     wanted.isSubscribed = true;
     wanted.seenAt = this.#askedAt;
     wanted.renewAt = this.#askedAt + this.#options.expire * 500;
