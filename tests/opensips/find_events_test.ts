@@ -41,7 +41,7 @@ Deno.test("OpenSipsEvents has the params of the catalogue, optional where a vers
   );
   const body =
     /^export interface OpenSipsEvents \{([^]*?)^\}/m.exec(source)![1];
-  const typed = [...body.matchAll(/^  (E_\w+): (?:(\w+);|\{([^}]*)\};)/gm)];
+  const typed = [...body.matchAll(/^ {2}(E_\w+): (?:(\w+);|\{([^}]*)\};)/gm)];
   assertEquals(typed.length, findEvents().length);
   for (const [, event, name, block] of typed) {
     const [{ params, versions }] = findEvents(event);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { EventClient, NamedParams } from "../../mod.ts";
+import { EventClient, type NamedParams } from "../../mod.ts";
 import {
   type OpenSipsEvents,
   receiveFrom,
