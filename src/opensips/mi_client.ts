@@ -267,10 +267,11 @@ export class MiClient {
           "TimeoutError",
         );
       }
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new MiError(`Cannot ask ${this.url}: ${reason}`, undefined, {
-        cause,
-      });
+      throw new MiError(
+        `Cannot ask ${this.url}: ${reasonOf(cause)}`,
+        undefined,
+        { cause },
+      );
     } finally {
       clearTimeout(timer);
     }
@@ -317,6 +318,15 @@ function parseUrl(url: string | URL): string {
     );
   }
   return parsed.href;
+}
+
+/** What went wrong in the end: what `fetch` itself says is "fetch failed". */
+function reasonOf(error: unknown): string {
+  while (error instanceof Error && error.cause instanceof Error) {
+    error = error.cause;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^error sending request for url \([^)]*\): /, "");
 }
 
 function parse(text: string | undefined): unknown {

@@ -128,6 +128,7 @@ Deno.test("MiClient rejects when there is no OpenSIPS", async () => {
     `Cannot ask ${url}: `,
   );
   assert(error.cause instanceof Error);
+  assert(/refused/i.test(error.message), error.message);
   assertEquals(error.status, undefined);
 });
 
