@@ -50,11 +50,12 @@ export {
   type EventClientEventMap,
   type RaiseOptions,
 } from "./src/client/event_client.ts";
+export type { EventClientOptions } from "./src/client/options.ts";
 export type {
-  EventClientOptions,
+  Counters,
   EventClientStats,
   FailedCounts,
-} from "./src/client/destination.ts";
+} from "./src/client/stats.ts";
 export {
   type EventServer,
   serveEvents,
@@ -67,10 +68,12 @@ export type {
 } from "./src/server/dispatcher.ts";
 export {
   type Connect,
-  connectDeno,
   type Connection,
   type ConnectOptions,
-} from "./src/transport/deno.ts";
+  fromStreams,
+  type StreamPair,
+} from "./src/transport/connection.ts";
+export { connectDeno } from "./src/transport/deno.ts";
 export type { ListenerTlsOptions, TlsOptions } from "./src/transport/tls.ts";
 export {
   correlate,
@@ -81,6 +84,18 @@ export {
   buildMessage,
   type BuildMessageOptions,
 } from "./src/protocol/message.ts";
+export type {
+  AnyEvents,
+  Carried,
+  EventMap,
+  EventName,
+  ParamsOf,
+  ReceivedParams,
+} from "./src/protocol/event_types.ts";
+export {
+  TypedEventTarget,
+  type TypedListener,
+} from "./src/protocol/typed_event_target.ts";
 export { type EventParams, NamedParams } from "./src/protocol/params.ts";
 export {
   type IncomingMessage,

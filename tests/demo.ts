@@ -55,22 +55,23 @@ const BOLD = "\x1b[1m", PLAIN = "\x1b[0m";
 const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
 const bold = (text: string) => isColored ? BOLD + text + PLAIN : text;
 
-/** Connects by `connectDeno`, and tells of all bytes, each way. */
+/** Connects by `connectDeno`, and shows all bytes, each way. */
 function tapped(onBytes: (arrow: string, text: string) => void): Connect {
-  const tap = (arrow: string) =>
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(bytes, controller) {
-        onBytes(arrow, new TextDecoder().decode(bytes));
-        controller.enqueue(bytes);
-      },
-    });
+  const decoder = new TextDecoder();
   return async (host, port, options) => {
     const connection = await connectDeno(host, port, options);
-    const outgoing = tap("->");
-    outgoing.readable.pipeTo(connection.writable).catch(() => {});
     return {
-      readable: connection.readable.pipeThrough(tap("<-")),
-      writable: outgoing.writable,
+      async read(buffer) {
+        const length = await connection.read(buffer);
+        if (length === null) return null;
+        onBytes("<-", decoder.decode(buffer.subarray(0, length)));
+        return length;
+      },
+      write(bytes) {
+        onBytes("->", decoder.decode(bytes));
+        return connection.write(bytes);
+      },
+      closeWrite: () => connection.closeWrite(),
       close: () => connection.close(),
     };
   };

@@ -13,7 +13,7 @@ import { LineError, MAX_LINE_BYTES, readLines } from "./lines.ts";
 import type { Command } from "./command.ts";
 import { exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
-import { toSockets, warningOf } from "./sockets.ts";
+import { toSockets } from "./sockets.ts";
 import { toTls } from "./tls.ts";
 
 const HELP = `Raises events from standard input, one for each line.
@@ -153,8 +153,6 @@ async function run(args: string[]): Promise<number> {
       // Otherwise what is wrong with params is known only after other lines.
       if (has("strict")) buildMessage(DIALECT, event, params, { eventParam });
       if (!subscribed.has(event)) subscribe(event);
-      const warning = warningOf(sockets, params);
-      if (warning !== undefined) warn(warning);
     } catch (error) {
       return badLine(number, (error as Error).message);
     }

@@ -6,7 +6,7 @@ import type { Command } from "./command.ts";
 import { describe, exitCodeOf, explain } from "./outcome.ts";
 import { Output, printable, stderr } from "./output.ts";
 import { parseJsonParams, parseParams } from "./params.ts";
-import { toSockets, warningOf } from "./sockets.ts";
+import { toSockets } from "./sockets.ts";
 import { toTls } from "./tls.ts";
 
 const HELP = `Raises an event: sends it to a JSON-RPC server.
@@ -15,7 +15,7 @@ Usage: event-jsonrpc raise <socket> <event> [param ...] [options]
 
   <socket>  jsonrpc:host:port[/method], over TLS jsonrpcs:host:port[/method];
             or tcp:host:port[/method] for the
-            messages of OpenSIPS 3.1 and later, which carry named params only;
+            messages of OpenSIPS 3.1 and later;
             or several in one argument, 'virtual:POLICY socket socket ...',
             where POLICY is PARALLEL, FAILOVER or ROUND-ROBIN
   <event>   the event's name; it is the method, unless the socket has one
@@ -108,8 +108,6 @@ async function run(args: string[]): Promise<number> {
   const warn = (message: string) => {
     if (!has("quiet")) stderr.print(printable(`warning: ${message}`));
   };
-  const warning = warningOf(sockets, params);
-  if (warning !== undefined) warn(warning);
   const stdout = new Output(Deno.stdout);
   if (has("dry-run")) {
     for (const message of messages) stdout.print(message);

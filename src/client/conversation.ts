@@ -1,83 +1,200 @@
 /**
- * An open connection, and what is under way on it.
+ * A conversation on one open connection: what goes out on it, and the responses
+ * that come in.
  *
  * @module
  */
 
-import type { Delivery } from "./delivery.ts";
-import type { DeliveryError } from "../protocol/errors.ts";
-import type { JsonStream } from "../protocol/json_stream.ts";
-import { Timer } from "../transport/timer.ts";
-import { type Connection, type Ends, endsOf } from "../transport/deno.ts";
+import {
+  ConnectionClosedError,
+  type DeliveryError,
+  ProtocolError,
+} from "../protocol/errors.ts";
+import { JsonText, type JsonValue } from "../protocol/json.ts";
+import { elementsOf, memberText } from "../protocol/json_members.ts";
+import { JsonStream } from "../protocol/json_stream.ts";
+import { correlate, type Outcome } from "../protocol/response.ts";
+import { type Carrier, type Delivery, WRITING, WRITTEN } from "./delivery.ts";
+import { nextId, Requests } from "./requests.ts";
 
 /**
- * How long the server may take to end a connection after we did, or to let go
- * of what it replied before a write failed, in milliseconds. To close at once
- * could reset the connection, and destroy what the server has not yet read.
+ * | state | meaning | next |
+ * |---|---|---|
+ * | `open` | messages go out, responses come in | `reading`, `ending`, `closed` |
+ * | `reading` | nothing more goes out; what was written waits for its responses | `ending`, `closed` |
+ * | `ending` | the server is told that no more comes, and may end it too | `closed` |
+ * | `closed` | the connection is to be closed, or is | |
  */
-export const LINGER_MS = 1000;
+export type ConversationState = "open" | "reading" | "ending" | "closed";
 
-/** See the module. */
-export class Link {
-  readonly reader: Ends["reader"];
-  readonly writer: Ends["writer"];
-  readonly letsGo: Ends["letsGo"];
+/**
+ * After so many requests in a row without a byte from the server, a connection
+ * counts as dead: a firewall that forgot it must not cost every event to come.
+ */
+const MAX_SILENT = 3;
+
+/** See the module. It does no I/O and reads no clock. */
+export class Conversation implements Carrier {
+  state: ConversationState = "open";
+  /** Why it ends, unless we end it ourselves. */
+  reason: DeliveryError | undefined;
+  /** Until when the server may end it too, once it is `ending`. */
+  closeBy: number = Infinity;
+  /** When a message last went out, or a response came in. */
+  activeAt: number;
+  /** The requests that wait for their responses. */
+  readonly requests: Requests<Delivery> = new Requests();
+
   /** The deliveries of the write under way. */
-  batch: Delivery[] = [];
-  batchBytes = 0;
-  /** Why nothing more can be written, once that is so. */
-  loss: DeliveryError | undefined;
-  /** Whether we are ending it ourselves. */
-  isEnding = false;
-  /** Resolves when it is closed. */
-  readonly closed: Promise<void>;
-  readonly #connection: Connection;
-  readonly #close: () => void;
-  #timer: Timer | undefined;
+  #writing: Delivery[] = [];
+  /** How many messages have been given to it. */
+  #messages = 0;
+  #reads = 0;
+  /** Requests that timed out, in a row, without a byte since they were written. */
+  #silent = 0;
+  /** Absent: nobody waits for responses, and they are thrown away. */
+  readonly #stream: JsonStream | undefined;
+  /** The last text that was read. */
+  #text = "";
+  /** A batch of responses that came in one text, and how far it is taken. */
+  #batch: { values: JsonValue[]; at: number } | undefined;
+  /** The last response. */
+  response: JsonValue = null;
 
-  /** Without it, what the server sends is thrown away. */
-  readonly replies: JsonStream | undefined;
+  /** Starts a conversation; with a limit for responses if any are read. */
+  constructor(now: number, maxMessageBytes: number | undefined) {
+    this.activeAt = now;
+    if (maxMessageBytes !== undefined) {
+      this.#stream = new JsonStream({ maxMessageBytes });
+    }
+  }
 
-  constructor(connection: Connection, replies?: JsonStream) {
-    this.replies = replies;
-    ({ promise: this.closed, resolve: this.#close } = Promise.withResolvers<
-      void
-    >());
-    this.#connection = connection;
-    const ends = endsOf(connection);
-    this.reader = ends.reader;
-    this.writer = ends.writer;
-    this.letsGo = ends.letsGo;
+  /** How many messages have gone out on it, or are about to. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  get isWriting(): boolean {
+    return this.#writing.length > 0;
+  }
+
+  /** Whether nothing is under way on it. */
+  get isIdle(): boolean {
+    return this.#writing.length === 0 && this.requests.size === 0;
+  }
+
+  /** Begins to write a delivery; returns the id of its request. */
+  begin(delivery: Delivery, lastId: number): number {
+    delivery.state = WRITING;
+    delivery.carrier = this;
+    this.#writing.push(delivery);
+    this.#messages += delivery.count;
+    if (this.#stream === undefined) return lastId;
+    delivery.id = nextId(lastId, this.requests);
+    delivery.readsBefore = this.#reads;
+    this.requests.add(delivery);
+    return delivery.id;
+  }
+
+  /** The write under way has ended; returns its deliveries. */
+  written(now: number): Delivery[] {
+    const written = this.#writing;
+    this.#writing = [];
+    this.activeAt = now;
+    for (const delivery of written) {
+      delivery.writtenAt = now;
+      if (delivery.state === WRITING) delivery.state = WRITTEN;
+    }
+    return written;
+  }
+
+  /** Takes a request out that is settled. */
+  forget(request: Delivery): void {
+    this.requests.delete(request);
+  }
+
+  /** A written request has timed out; returns whether the connection is dead. */
+  timedOut(request: Delivery): boolean {
+    this.#silent = request.readsBefore === this.#reads ? this.#silent + 1 : 0;
+    return this.#silent >= MAX_SILENT;
+  }
+
+  /** Takes bytes that have come in. */
+  received(bytes: Uint8Array, now: number): void {
+    this.#reads++;
+    this.#silent = 0;
+    this.activeAt = now;
+    this.#stream?.push(bytes);
   }
 
   /**
-   * Tells the server that no more comes, and goes on reading until it ends the
-   * connection too, but not for long; then `drop` is called.
+   * Reads the next response and matches it; `undefined` when more bytes are
+   * needed. The response is `response` then.
+   *
+   * @throws {ProtocolError} if the bytes are not JSON.
    */
-  end(drop: () => void): void {
-    this.isEnding = true;
-    this.dropAfter(LINGER_MS, drop);
-    this.writer.close().catch(() => {}); // #read sees what is wrong
+  next(): Outcome<Delivery> | undefined {
+    const batch = this.#batch;
+    if (batch === undefined) {
+      const value = this.#read();
+      if (value === undefined) return undefined;
+      this.response = value;
+      if (!Array.isArray(value) || value.length === 0) {
+        return correlate(value, this.requests);
+      }
+      this.#batch = { values: value, at: 0 };
+      return this.next();
+    }
+    this.response = batch.values[batch.at++]!;
+    if (batch.at === batch.values.length) this.#batch = undefined;
+    return correlate(this.response, this.requests);
   }
 
-  dropAfter(ms: number, drop: () => void): void {
-    if (this.#timer !== undefined) return;
-    this.#timer = new Timer(drop);
-    this.#timer.set(performance.now() + ms);
+  /** The result of the last response as it came. */
+  rawResult(): JsonText {
+    const { id } = this.response as { id: JsonValue };
+    const ofId = (text: string) =>
+      JSON.stringify(JSON.parse(memberText(text, "id") ?? "null")) ===
+        JSON.stringify(id);
+    const text = this.#text[0] === "["
+      ? elementsOf(this.#text).find(ofId)!
+      : this.#text;
+    return new JsonText(memberText(text, "result")!);
   }
 
-  /** Closes it. The pending read goes first, so that the peer sees an end. */
-  close(): void {
-    this.#timer?.clear();
-    this.reader.cancel().catch(() => {});
-    closeQuietly(this.#connection);
-    this.#close();
+  #read(): JsonValue | undefined {
+    try {
+      const text = this.#stream?.next();
+      if (text === undefined) return undefined;
+      this.#text = text;
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new ProtocolError(
+        `the server's response is not JSON: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
   }
-}
 
-/** Closes a connection that may be of any make. */
-export async function closeQuietly(connection: Connection): Promise<void> {
-  try {
-    await connection.close();
-  } catch { /* it is gone, which is all that was asked */ }
+  /** The end of what the server sends, as an error. */
+  endOfBytes(): ConnectionClosedError {
+    return new ConnectionClosedError(
+      this.#stream?.inText
+        ? "the server closed the connection in the middle of a response"
+        : "the server closed the connection",
+    );
+  }
+
+  /** All that is under way on it, and of which a byte may have left. */
+  underWay(): Delivery[] {
+    const requests = this.requests.values();
+    const others = this.#writing.filter((delivery) => delivery.id === 0);
+    return [...others, ...requests];
+  }
+
+  /** Nothing is under way any more, as its connection is gone. */
+  drop(): void {
+    this.#writing = [];
+    this.#batch = undefined;
+  }
 }

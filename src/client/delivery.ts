@@ -1,124 +1,195 @@
 /**
- * What is kept of an event until it is settled.
+ * An event on its way, until it is settled.
  *
  * @module
  */
 
-import type { Chunk, Part } from "./write_buffer.ts";
-import type { Waiting } from "../transport/deadline_queue.ts";
-import {
-  ConnectionClosedError,
-  type DeliveryError,
-  ProtocolError,
-  quote,
-  ServerError,
-} from "../protocol/errors.ts";
-import type { JsonValue } from "../protocol/json.ts";
-import type { Template } from "./encoded_message.ts";
+import { quote } from "../protocol/errors.ts";
+import type { JsonText, JsonValue } from "../protocol/json.ts";
+import type { MessageHead } from "../protocol/message.ts";
 import { type EventSocket, formatSocket } from "../protocol/socket.ts";
+import type { Waiting } from "../transport/deadline_queue.ts";
+
+/**
+ * How far a delivery is. It may time out, be aborted or lose its connection in
+ * each state before the last two.
+ *
+ * | state | meaning | next |
+ * |---|---|---|
+ * | `QUEUED` | no byte of it has left | `WRITING`, `FAILED` |
+ * | `WRITING` | a byte of it may have left | `WRITTEN`; a response may come: `DELIVERED`, `FAILED` |
+ * | `WRITTEN` | the operating system has its bytes | a notification at once, a request by its response: `DELIVERED`, `FAILED` |
+ * | `DELIVERED` | settled | |
+ * | `FAILED` | settled | |
+ */
+export type DeliveryState =
+  | typeof QUEUED
+  | typeof WRITING
+  | typeof WRITTEN
+  | typeof DELIVERED
+  | typeof FAILED;
+// Numbers: they are compared for each event.
+export const QUEUED = 0, WRITING = 1, WRITTEN = 2, DELIVERED = 3, FAILED = 4;
+
+/** A turn of the event loop in which events were raised. */
+export interface Turn {
+  /** When it ended, in milliseconds on the clock; `Infinity` while it lasts. */
+  endedAt: number;
+}
+
+/** What came of a request: its result, parsed or as it came. */
+export type Result = JsonValue | JsonText | undefined;
 
 /**
  * Makes an error. `say` makes its message of what went wrong: it adds which
- * event that was, and to whom.
+ * event that was, and to which socket.
  */
 export type ErrorMaker = (say: (problem: string) => string) => unknown;
 
-/** Told when a delivery is settled, before whoever awaits its promise. */
+/** Learns that a delivery is settled, before its promise does. */
 export interface Watcher {
   /** Must not run code of the caller: more may have to be settled first. */
   settled(delivery: Delivery): void;
 }
 
+/** The conversation that carries a request. */
+export interface Carrier {
+  /** Takes a request out that is settled. */
+  forget(request: Delivery): void;
+  /** A written request has timed out; returns whether the connection is dead. */
+  timedOut(request: Delivery): boolean;
+}
+
+/** Options of a {@linkcode Delivery}. */
+export interface DeliveryOptions {
+  /** The host and the port that it goes to. */
+  readonly target: EventSocket;
+  readonly turn: Turn;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Whether the result is wanted as it came. */
+  readonly isRaw: boolean;
+}
+
 /**
- * An event on its way: or several that were raised in one go, go out in one
- * write and so have one fate. They share all of this, the promise among it;
- * each for itself would take ten times as long.
+ * An event on its way: or a batch of notifications that were raised in one turn.
+ * A batch goes out in one write and so has one fate; its events share all of
+ * this, the promise among it.
  */
-export class Delivery implements Waiting, Part {
+export class Delivery implements Waiting {
+  state: DeliveryState = QUEUED;
   /** How many events it is. */
   count = 1;
-  /** What its messages are in while they are queued, and where there. */
-  chunk: Chunk<Delivery> | undefined;
-  start = 0;
-  end = 0;
-  /** How far it is. Unless it is queued, a byte of it may have left. */
-  state: "queued" | "writing" | "written" = "queued";
-  /** The id of its request; 0 if it is none. */
+  /** The messages that wait to be written; of a request the rest after its id. */
+  text: string;
+  /** The same as UTF-8, once a batch is full. */
+  bytes: Uint8Array | undefined;
+  /** The id of its request; 0 if it is none, or is still queued. */
   id = 0;
-  /** When it is to be given up, in milliseconds on the clock. */
-  deadline = Infinity;
+  /** The conversation that it is written on. */
+  carrier: Carrier | undefined;
+  /** When it was written and settled, in milliseconds on the clock. */
+  writtenAt = 0;
+  settledAt = 0;
+  /** How many reads its connection had brought when it was written. */
+  readsBefore = 0;
+
+  // Where it waits for its deadline.
   queue: Waiting["queue"];
   previous: Waiting | undefined;
   next: Waiting | undefined;
 
-  /** What became of it. */
-  outcome: "pending" | "delivered" | "failed" = "pending";
-  /** The server's result, if it was delivered and there is one. */
-  result: JsonValue | undefined;
-  /** How long it took, in milliseconds. */
-  ms = 0;
+  /** The head of its first event's messages. */
+  readonly head: MessageHead;
+  readonly options: DeliveryOptions;
+  /** Whether events of other names are in the batch. */
+  isMixed = false;
 
-  #promise: Promise<JsonValue | undefined> | undefined;
-  #resolve!: (result: JsonValue | undefined) => void;
+  /** The result once it is delivered; the error's maker once it has failed. */
+  #outcome: Result | ErrorMaker;
+  #promise: Promise<Result> | undefined;
+  #resolve!: (result: Result) => void;
   #reject!: (error: unknown) => void;
   #watchers: Watcher | Watcher[] | undefined;
 
-  #makeError: ErrorMaker | undefined;
-  #error: unknown;
+  constructor(head: MessageHead, text: string, options: DeliveryOptions) {
+    this.head = head;
+    this.text = text;
+    this.options = options;
+  }
 
-  /** Of its first event. */
-  readonly template: Template;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-  readonly #destination: EventSocket;
+  get timeoutMs(): number {
+    return this.options.timeoutMs;
+  }
 
-  constructor(
-    template: Template,
-    destination: EventSocket,
-    timeoutMs: number,
-    signal: AbortSignal | undefined,
-  ) {
-    this.template = template;
-    this.timeoutMs = timeoutMs;
-    this.signal = signal;
-    this.#destination = destination;
+  /** When it is to be given up; `Infinity` in the turn in which it was raised. */
+  get deadline(): number {
+    return this.options.turn.endedAt + this.options.timeoutMs;
+  }
+
+  /** How long it took, in milliseconds. */
+  get ms(): number {
+    // 0 if it was settled in the turn in which it was raised.
+    return Math.max(0, this.settledAt - this.options.turn.endedAt);
+  }
+
+  get isSettled(): boolean {
+    return this.state >= DELIVERED;
+  }
+
+  /** The result, if it was delivered and there is one. */
+  get result(): Result {
+    return this.state === DELIVERED ? this.#outcome as Result : undefined;
   }
 
   /** Resolves to the result, or rejects with the error. */
-  get promise(): Promise<JsonValue | undefined> {
+  get promise(): Promise<Result> {
     if (this.#promise === undefined) {
       this.#promise = new Promise((resolve, reject) => {
         this.#resolve = resolve;
         this.#reject = reject;
       });
-      if (this.outcome !== "pending") this.#keepPromise();
+      if (this.isSettled) this.#keepPromise();
     }
     return this.#promise;
   }
 
-  /** Has a watcher told. */
+  /** Lets a watcher know when it is settled. */
   watch(watcher: Watcher): void {
-    if (this.outcome !== "pending") watcher.settled(this);
+    if (this.isSettled) watcher.settled(this);
     else if (this.#watchers === undefined) this.#watchers = watcher;
     else if (Array.isArray(this.#watchers)) this.#watchers.push(watcher);
     else this.#watchers = [this.#watchers, watcher];
   }
 
-  /** Tells so, once its outcome is "delivered". */
-  succeed(now: number, result: JsonValue | undefined): void {
-    this.result = result;
+  /** Settles it: it was delivered, with this result. */
+  succeed(now: number, result: Result): void {
+    this.state = DELIVERED;
+    this.#outcome = result;
     this.#tell(now);
   }
 
-  /** Tells so, once its outcome is "failed". */
+  /** Settles it: it has failed, with the error that is made. */
   fail(now: number, makeError: ErrorMaker): void {
-    this.#makeError = makeError;
+    this.state = FAILED;
+    this.#outcome = makeError;
     this.#tell(now);
+  }
+
+  /** The error for an event of the batch that has this head, if it failed. */
+  errorFor(head: MessageHead): unknown {
+    if (this.state !== FAILED) return undefined;
+    return (this.#outcome as ErrorMaker)((problem) =>
+      `Cannot deliver ${quote(head.event)} to ${
+        this.#socketOf(head)
+      }: ${problem}`
+    );
   }
 
   #tell(now: number): void {
-    const start = this.deadline - this.timeoutMs;
-    this.ms = Math.max(0, now - start); // 0 in the turn in which it was raised
+    this.settledAt = now;
+    this.text = "";
+    this.bytes = undefined;
     if (this.#promise !== undefined) this.#keepPromise();
     const watchers = this.#watchers;
     this.#watchers = undefined;
@@ -128,32 +199,24 @@ export class Delivery implements Waiting, Part {
   }
 
   #keepPromise(): void {
-    if (this.outcome === "delivered") return this.#resolve(this.result);
+    if (this.state === DELIVERED) return this.#resolve(this.result);
     // A caller may forget the promise; a rejection must not end the process.
     this.#promise!.catch(() => {});
-    this.#reject(this.errorOf(this.template));
+    this.#reject(this.#error());
   }
 
-  /** Why the event of this template failed, if it did. */
-  errorOf(template: Template): unknown {
-    if (template !== this.template) return this.#makeErrorOf(template);
-    return this.#error ??= this.#makeErrorOf(template);
+  #error(): unknown {
+    if (!this.isMixed) return this.errorFor(this.head);
+    const { event } = this.head;
+    return (this.#outcome as ErrorMaker)((problem) =>
+      `Cannot deliver ${quote(event)} and ${
+        this.count === 2 ? "another event" : `${this.count - 1} other events`
+      } to ${this.#socketOf(this.head)}: ${problem}`
+    );
   }
 
-  #makeErrorOf({ event, protocol, method }: Template): unknown {
-    return this.#makeError?.((problem) => {
-      const socket = formatSocket({ ...this.#destination, protocol, method });
-      return `Cannot deliver ${quote(event)} to ${socket}: ${problem}`;
-    });
+  #socketOf({ protocol, method }: MessageHead): string {
+    const { host, port } = this.options.target;
+    return formatSocket({ protocol, host, port, ...method && { method } });
   }
-}
-
-/** The error of what was written on a connection that was then lost. */
-export function lostWith(loss: DeliveryError): ErrorMaker {
-  if (loss instanceof ServerError) return () => loss;
-  const { cause } = loss;
-  const Loss = loss instanceof ProtocolError
-    ? ProtocolError
-    : ConnectionClosedError;
-  return (say) => new Loss(say(loss.message), { cause, mayHaveArrived: true });
 }

@@ -4,36 +4,55 @@
  * @module
  */
 
-import {
-  Destination,
-  type EventClientOptions,
-  type EventClientStats,
-} from "./destination.ts";
+import { checkMs, checkSignal } from "../protocol/checks.ts";
 import { type DeliveryError, quote } from "../protocol/errors.ts";
-import { encodeParams, type Template, templateOf } from "./encoded_message.ts";
-import type { EventParams } from "../protocol/params.ts";
-import type { JsonValue } from "../protocol/json.ts";
+import type {
+  AnyEvents,
+  EventMap,
+  EventName,
+  ParamsOf,
+} from "../protocol/event_types.ts";
+import type { JsonText, JsonValue } from "../protocol/json.ts";
+import { headOf, type MessageHead } from "../protocol/message.ts";
+import { type EventParams, formatParams } from "../protocol/params.ts";
 import {
   type EventSocket,
   formatSocket,
   isOverTls,
   parseSocket,
 } from "../protocol/socket.ts";
+import { TypedEventTarget } from "../protocol/typed_event_target.ts";
+import type { Result } from "./delivery.ts";
+import type { Notice } from "./destination.ts";
+import {
+  type ClientSettings,
+  type EventClientOptions,
+  settingsOf,
+} from "./options.ts";
+import { DestinationShell } from "./shell.ts";
+import type { EventClientStats } from "./stats.ts";
 
 /** Options of {@linkcode EventClient.raise}. */
 export interface RaiseOptions {
   /** As in {@linkcode EventClientOptions}, for this event. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /**
-   * Gives the event up: what was not yet written is not sent. The promise
+   * Gives the event up: if it was not yet written, it is not sent. The promise
    * rejects with the signal's reason.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Another socket of the same host and port, over TLS if the client's own is,
    * to use its dialect and method. By default the client's own.
    */
-  socket?: string;
+  socket?: string | undefined;
+  /**
+   * Whether the promise resolves to the result as it came, a `JsonText`, instead
+   * of its parsed form, which loses digits of large numbers and repeated names.
+   *
+   * @default {false}
+   */
+  rawResult?: boolean | undefined;
 }
 
 /** The events of an {@linkcode EventClient}, for `addEventListener`. */
@@ -41,9 +60,11 @@ export interface EventClientEventMap {
   /** A connection was opened. */
   connect: Event;
   /** The connection ended; `error` says why, unless the client was closed. */
-  disconnect: CustomEvent<{ error?: DeliveryError }>;
-  /** A reply settled nothing and is ignored. */
-  unmatched: CustomEvent<{ reply: JsonValue; reason: string }>;
+  disconnect: CustomEvent<{ error: DeliveryError | undefined }>;
+  /** A response settled nothing and is ignored. */
+  unmatched: CustomEvent<{ response: JsonValue; reason: string }>;
+  /** So many events were refused in one turn, as the queue is full. */
+  full: CustomEvent<{ events: number }>;
 }
 
 /**
@@ -54,14 +75,16 @@ export interface EventClientEventMap {
  * connection keeps the process alive: close the client when done.
  *
  * Events go out in the order in which they were raised. Each settles exactly
- * once. A message of which a byte may be out is finished, or the connection is
- * closed; nothing is sent twice.
+ * once. Once a byte of a message may have left, the message is finished, or the
+ * connection is closed; nothing is sent twice.
  *
- * @example Tell a server, and have it confirmed
+ * @typeParam Events Maps the names of events to their params: then other names
+ * and other params do not compile.
+ *
+ * @example Raise an event, and wait until the server has confirmed it
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { EventClient } from "../../mod.ts";
- * import { serveEvents } from "../../mod.ts";
+ * import { EventClient, serveEvents } from "../../mod.ts";
  *
  * await using server = serveEvents({ port: 0 }, ({ params }) => params);
  *
@@ -70,48 +93,43 @@ export interface EventClientEventMap {
  * assertEquals(result, { ip: "192.168.2.11" }); // what the handler returned
  * ```
  */
-export class EventClient extends EventTarget implements AsyncDisposable {
-  readonly #destination: Destination;
-  readonly #eventParam: string | undefined;
+export class EventClient<Events extends EventMap = AnyEvents>
+  extends TypedEventTarget<EventClientEventMap>
+  implements AsyncDisposable {
+  readonly #shell: DestinationShell;
+  readonly #target: EventSocket;
+  readonly #settings: ClientSettings;
   /** Of the last event: as a rule the next has the same name. */
-  #template: Template | undefined;
+  #head: MessageHead | undefined;
 
   /**
    * Constructs a client; no connection is opened yet.
    *
-   * @param socket Where events go: `jsonrpc:host:port[/method]`, or over TLS
-   * `jsonrpcs:host:port[/method]`.
+   * @param socket Where events go: `jsonrpc:host:port[/method]`, over TLS
+   * `jsonrpcs:host:port[/method]`, or `tcp:host:port[/method]`.
    * @throws {SocketSyntaxError} if `socket` is not a socket.
-   * @throws {TypeError} if `options.eventParam` is not a non-empty string.
-   * @throws {RangeError} if another option is out of its range.
+   * @throws {TypeError} if an option is of a wrong type.
+   * @throws {RangeError} if an option is out of its range.
    */
   constructor(socket: string, options: EventClientOptions = {}) {
     super();
-    const hooks = {
-      connected: () => this.dispatchEvent(new Event("connect")),
-      disconnected: (error?: DeliveryError) =>
-        this.dispatchEvent(
-          new CustomEvent("disconnect", { detail: { error } }),
-        ),
-      unmatched: (reply: JsonValue, reason: string) =>
-        this.dispatchEvent(
-          new CustomEvent("unmatched", { detail: { reply, reason } }),
-        ),
-    };
-    // Not all: the promise of one event must not reject for another.
-    const target = parseSocket(socket);
-    this.#destination = new Destination(target, options, hooks, false);
-    this.#eventParam = options.eventParam;
+    this.#target = parseSocket(socket);
+    this.#settings = settingsOf(options);
+    this.#shell = new DestinationShell(
+      this.#target,
+      this.#settings,
+      (notice) => this.dispatchEvent(toEvent(notice)),
+    );
   }
 
   /** The socket that the client was made for. */
   get socket(): string {
-    return formatSocket(this.#destination.socket);
+    return formatSocket(this.#target);
   }
 
   /** A snapshot of the counters. */
   get stats(): EventClientStats {
-    return this.#destination.stats;
+    return this.#shell.stats;
   }
 
   /**
@@ -120,12 +138,14 @@ export class EventClient extends EventTarget implements AsyncDisposable {
    * In sync mode the promise resolves to the server's result; otherwise to
    * `undefined`, when the operating system has taken the message. Not awaiting
    * it is fine: a rejection that nobody handles does not end the process.
+   * Notifications that are raised in one turn of the event loop may share their
+   * promise.
    *
    * @param event The event's name, such as `E_PIKE_BLOCKED`.
    * @param params Its parameters; none by default.
    * @throws {ParamsError} at once, if `params` cannot be carried by JSON.
-   * @throws {TypeError} at once, if `event` is not a non-empty string, or
-   * `options.signal` is no signal.
+   * @throws {TypeError} at once, if `event` is not a non-empty string, or an
+   * option is of a wrong type.
    * @throws {SocketSyntaxError} at once, if `options.socket` is not a socket.
    * @throws {RangeError} at once, if `options.socket` is of another host or
    * port, or only one of them is over TLS, or `options.timeoutMs` is out of range.
@@ -135,22 +155,38 @@ export class EventClient extends EventTarget implements AsyncDisposable {
    * - {@linkcode ConnectionClosedError}: it ended too early;
    * - {@linkcode DeliveryTimeoutError}: it took longer than `timeoutMs`;
    * - {@linkcode QueueFullError}: more than `maxQueueBytes` would wait;
-   * - {@linkcode ServerError}: the server answered with an error;
-   * - {@linkcode ProtocolError}: what it answered is not JSON-RPC 2.0;
+   * - {@linkcode ServerError}: the server responded with an error;
+   * - {@linkcode ProtocolError}: its response is not JSON-RPC 2.0;
    * - the reason of `options.signal`, if that is aborted.
    */
+  raise<Name extends EventName<Events>, P>(
+    event: Name,
+    params: ParamsOf<Events, Name, P>,
+    options: RaiseOptions & { rawResult: true },
+  ): Promise<JsonText | undefined>;
+  /** Raises an event: see above. */
+  raise<Name extends EventName<Events>, P>(
+    event: Name,
+    params: ParamsOf<Events, Name, P>,
+    options?: RaiseOptions,
+  ): Promise<JsonValue | undefined>;
+  /** Raises an event without params: see above. */
+  raise(
+    event: EventName<Events>,
+    params?: undefined,
+    options?: RaiseOptions,
+  ): Promise<JsonValue | undefined>;
   raise(
     event: string,
-    params: EventParams = {},
+    params: unknown = {},
     options: RaiseOptions = {},
-  ): Promise<JsonValue | undefined> {
-    const { socket, timeoutMs, signal } = options;
-    return this.#destination.send(
-      this.#templateOf(event, socket),
-      encodeParams(params, this.#eventParam),
-      timeoutMs,
-      signal,
-    ).promise;
+  ): Promise<Result> {
+    const { socket, timeoutMs, signal, rawResult = false } = options;
+    if (timeoutMs !== undefined) checkMs("timeoutMs", timeoutMs);
+    checkSignal(signal);
+    const head = this.#headOf(event, socket);
+    const text = formatParams(params as EventParams, head.eventParam);
+    return this.#shell.send(head, text, timeoutMs, signal, rawResult).promise;
   }
 
   /**
@@ -158,7 +194,7 @@ export class EventClient extends EventTarget implements AsyncDisposable {
    * It never rejects.
    */
   flush(): Promise<void> {
-    return this.#destination.flush();
+    return this.#shell.flush();
   }
 
   /**
@@ -168,7 +204,7 @@ export class EventClient extends EventTarget implements AsyncDisposable {
    * Closing twice is fine.
    */
   close(): Promise<void> {
-    return this.#destination.close();
+    return this.#shell.close();
   }
 
   /** The same as {@linkcode EventClient.close}, for `await using`. */
@@ -176,47 +212,37 @@ export class EventClient extends EventTarget implements AsyncDisposable {
     return this.close();
   }
 
-  /** Listens to a change of status: see {@linkcode EventClientEventMap}. */
-  override addEventListener<K extends keyof EventClientEventMap>(
-    type: K,
-    listener:
-      | ((event: EventClientEventMap[K]) => void)
-      | EventListenerObject
-      | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener as EventListener, options);
-  }
-
-  #templateOf(event: string, socket: string | undefined): Template {
+  #headOf(event: string, socket: string | undefined): MessageHead {
+    const { eventParam } = this.#settings;
     if (socket !== undefined) {
-      const other = this.#sameDestination(socket);
-      return templateOf(other, event, this.#eventParam);
+      return headOf(this.#sameDestination(socket), event, eventParam);
     }
-    if (this.#template?.event !== event) {
-      const { socket } = this.#destination;
-      this.#template = templateOf(socket, event, this.#eventParam);
+    if (this.#head?.event !== event) {
+      this.#head = headOf(this.#target, event, eventParam);
     }
-    return this.#template!;
+    return this.#head!;
   }
 
   #sameDestination(text: string): EventSocket {
     const socket = parseSocket(text);
-    const own = this.#destination.socket;
-    if (socket.host !== own.host || socket.port !== own.port) {
-      throw new RangeError(
-        `Cannot raise to socket ${quote(text)}: this client is for ${
-          quote(this.socket)
-        }, expected the same host and port`,
-      );
-    }
-    if (isOverTls(socket) !== isOverTls(own)) {
-      throw new RangeError(
-        `Cannot raise to socket ${quote(text)}: this client is for ${
-          quote(this.socket)
-        }, expected both over TLS, or none`,
-      );
-    }
-    return socket;
+    const own = this.#target;
+    const expected = socket.host !== own.host || socket.port !== own.port
+      ? "the same host and port"
+      : isOverTls(socket) !== isOverTls(own)
+      ? "both over TLS, or none"
+      : undefined;
+    if (expected === undefined) return socket;
+    throw new RangeError(
+      `Cannot raise to socket ${quote(text)}: this client is for ${
+        quote(this.socket)
+      }, expected ${expected}`,
+    );
   }
+}
+
+/** What is dispatched for a notice. */
+function toEvent({ type, ...detail }: Notice): Event {
+  return type === "connect"
+    ? new Event(type)
+    : new CustomEvent(type, { detail });
 }

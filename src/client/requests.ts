@@ -5,6 +5,7 @@
  */
 
 import { MAX_ID } from "../protocol/message.ts";
+import type { InFlight } from "../protocol/response.ts";
 
 /** Something that has an id. */
 interface Identified {
@@ -12,17 +13,17 @@ interface Identified {
 }
 
 /** At first; it grows as needed. */
-const MIN_SLOTS = 64;
+const MIN_SLOTS = 16;
 
 /**
  * A `Map` for ids that count up and are deleted in about the same order. Each
  * has a slot by its last bits; only one whose slot is taken, by a request that
- * is much older, is kept in a `Map`. With 1,024 requests it takes a third of
- * the time of a `Map`, and with 100,000 a tenth.
+ * is much older, is kept in a `Map`. With a thousand requests and more it is
+ * several times as fast as a `Map` for all.
  */
-export class Requests<R extends Identified> {
+export class Requests<R extends Identified> implements InFlight<R> {
   #slots: (R | undefined)[] = new Array(MIN_SLOTS).fill(undefined);
-  readonly #others = new Map<number, R>();
+  readonly #others: Map<number, R> = new Map();
   #size = 0;
 
   /** How many there are. */
@@ -62,6 +63,11 @@ export class Requests<R extends Identified> {
     return [...placed, ...this.#others.values()];
   }
 
+  /** All requests with their ids. */
+  *entries(): MapIterator<[number, R]> {
+    for (const request of this.values()) yield [request.id, request];
+  }
+
   #place(request: R): void {
     const slot = request.id & (this.#slots.length - 1);
     if (this.#slots[slot] === undefined) this.#slots[slot] = request;
@@ -82,7 +88,7 @@ export class Requests<R extends Identified> {
  */
 export function nextId(
   previous: number,
-  inFlight: Pick<ReadonlyMap<number, unknown>, "has">,
+  inFlight: { has(id: number): boolean },
 ): number {
   let id = previous;
   do {

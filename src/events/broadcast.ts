@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Delivery, Watcher } from "../client/delivery.ts";
-import type { JsonValue } from "../protocol/json.ts";
-import type { Template } from "../client/encoded_message.ts";
+import { DELIVERED, type Delivery, type Watcher } from "../client/delivery.ts";
+import type { JsonText, JsonValue } from "../protocol/json.ts";
+import type { MessageHead } from "../protocol/message.ts";
 
 /** What became of an event at one subscriber. */
 export interface DeliveryReport {
@@ -15,7 +15,7 @@ export interface DeliveryReport {
   /** Whether it was delivered; in sync mode: confirmed. */
   readonly delivered: boolean;
   /** The server's result, in sync mode; of `PARALLEL`, all of them. */
-  readonly result?: JsonValue;
+  readonly result?: JsonValue | JsonText;
   /** Why it was not delivered: what `EventClient.raise` rejects with. */
   readonly error?: Error;
   /** Of a virtual socket, the one that delivered it; `PARALLEL` has none. */
@@ -28,7 +28,7 @@ export interface DeliveryReport {
 export interface Recipient {
   readonly socket: string;
   /** Unless the socket is a virtual one, that of its messages. */
-  readonly template: Template;
+  readonly head: MessageHead;
 }
 
 /**
@@ -74,13 +74,13 @@ export class Raising implements Watcher {
 
   /** See {@linkcode Watcher}; called for each recipient. */
   settled(delivery: Delivery): void {
-    if (delivery.outcome === "delivered") return this.#finishOne();
+    if (delivery.state === DELIVERED) return this.#finishOne();
     const index = this.#indexOf(delivery);
-    const { socket, template } = this.recipients[index];
+    const { socket, head } = this.recipients[index];
     const report = this.#reports[index] = {
       socket,
       delivered: false,
-      error: delivery.errorOf(template) as Error,
+      error: delivery.errorFor(head) as Error,
       ms: delivery.ms,
     };
     // Not now: listeners run code of the caller.

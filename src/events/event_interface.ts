@@ -5,27 +5,16 @@
  * @module
  */
 
-import type { EventClientEventMap } from "../client/event_client.ts";
-import { DeadlineQueue, type Waiting } from "../transport/deadline_queue.ts";
-import type { Delivery } from "../client/delivery.ts";
-import {
-  checkTimeout,
-  Destination,
-  type DestinationHooks,
-  type EventClientOptions,
-  type EventClientStats,
-} from "../client/destination.ts";
+import { checkFunction, checkMs } from "../protocol/checks.ts";
 import { quote } from "../protocol/errors.ts";
+import { checkEvent, headOf, type MessageHead } from "../protocol/message.ts";
+import type { JsonText, JsonValue } from "../protocol/json.ts";
 import {
-  type EncodedParams,
-  encodeParams,
-  keepParams,
-  type Template,
-  templateOf,
-} from "../client/encoded_message.ts";
-import type { EventParams } from "../protocol/params.ts";
-import type { JsonValue } from "../protocol/json.ts";
-import { type DeliveryReport, Raising } from "./broadcast.ts";
+  type EventParam,
+  eventParamOf,
+  type EventParams,
+  formatParams,
+} from "../protocol/params.ts";
 import {
   type EventSocket,
   formatHost,
@@ -33,13 +22,26 @@ import {
   isOverTls,
   parseSocket,
 } from "../protocol/socket.ts";
-import { Timer } from "../transport/timer.ts";
+import { TypedEventTarget } from "../protocol/typed_event_target.ts";
 import {
   formatVirtualSocket,
   isVirtual,
   parseVirtualSocket,
   type Policy,
 } from "../protocol/virtual_socket.ts";
+import { DeadlineQueue, type Waiting } from "../transport/deadline_queue.ts";
+import { Timer } from "../transport/timer.ts";
+import type { Delivery } from "../client/delivery.ts";
+import type { Notice } from "../client/destination.ts";
+import type { EventClientEventMap } from "../client/event_client.ts";
+import {
+  type ClientSettings,
+  type EventClientOptions,
+  settingsOf,
+} from "../client/options.ts";
+import { DestinationShell } from "../client/shell.ts";
+import type { EventClientStats } from "../client/stats.ts";
+import { type DeliveryReport, Raising } from "./broadcast.ts";
 import {
   deliverVirtual,
   newVirtualState,
@@ -116,10 +118,12 @@ export interface EventInterfaceEventMap {
   disconnect: CustomEvent<
     AtDestination<EventClientEventMap["disconnect"]["detail"]>
   >;
-  /** A reply settled nothing and is ignored. */
+  /** A response settled nothing and is ignored. */
   unmatched: CustomEvent<
     AtDestination<EventClientEventMap["unmatched"]["detail"]>
   >;
+  /** So many events were refused in one turn, as the queue is full. */
+  full: CustomEvent<AtDestination<EventClientEventMap["full"]["detail"]>>;
 }
 
 const DEFAULT_FAILOVER_TIMEOUT_MS = 30_000; // as of event_virtual
@@ -146,8 +150,9 @@ const NO_CASCADE: readonly string[] = [];
  * assertEquals([report.delivered, report.result], [true, true]);
  * ```
  */
-export class EventInterface extends EventTarget implements AsyncDisposable {
-  readonly #options: EventClientOptions;
+export class EventInterface extends TypedEventTarget<EventInterfaceEventMap>
+  implements AsyncDisposable {
+  readonly #settings: ClientSettings;
   readonly #syncMode: boolean;
   readonly #failoverTimeoutMs: number;
   readonly #onWarning: (message: string) => void;
@@ -190,11 +195,10 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
         `Cannot use failoverTimeoutMs ${failoverTimeoutMs}: expected milliseconds from 0`,
       );
     }
-    const anywhere = parseSocket("jsonrpc:localhost:1");
-    new Destination(anywhere, clientOptions, NO_HOOKS, true); // throws what is wrong
-    this.#options = clientOptions;
-    this.#syncMode = clientOptions.syncMode ?? false;
-    this.#eventParam = clientOptions.eventParam;
+    checkFunction("onWarning", onWarning);
+    this.#settings = settingsOf(clientOptions);
+    this.#syncMode = this.#settings.syncMode;
+    this.#eventParam = this.#settings.eventParam;
     this.#failoverTimeoutMs = failoverTimeoutMs;
     this.#onWarning = (message) => {
       try {
@@ -209,9 +213,10 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} if `event` is not a non-empty string.
    */
   publish(event: string): void {
-    templateOf({ protocol: "jsonrpc" }, event); // throws what is wrong
+    checkEvent(event);
     if (!this.#events.has(event)) {
-      this.#events.set(event, { event, subscriptions: new Map() });
+      const eventParam = eventParamOf(event, this.#eventParam);
+      this.#events.set(event, { event, eventParam, subscriptions: new Map() });
     }
   }
 
@@ -290,7 +295,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       );
     }
     const target = parseTarget(socket);
-    if (timeoutMs !== undefined) checkTimeout(timeoutMs);
+    if (timeoutMs !== undefined) checkMs("timeoutMs", timeoutMs);
     this.publish(event);
     const topic = this.#events.get(event)!;
     const old = topic.subscriptions.get(target.socket);
@@ -364,7 +369,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       this.#destinations.values(),
       ({ name, syncMode, destination }) => ({
         destination: name,
-        tls: isOverTls(destination.socket),
+        tls: isOverTls(destination.target),
         syncMode,
         ...destination.stats,
       }),
@@ -393,18 +398,6 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     return this.close();
   }
 
-  /** Listens to what happens: see {@linkcode EventInterfaceEventMap}. */
-  override addEventListener<K extends keyof EventInterfaceEventMap>(
-    type: K,
-    listener:
-      | ((event: EventInterfaceEventMap[K]) => void)
-      | EventListenerObject
-      | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener as EventListener, options);
-  }
-
   async #close(): Promise<void> {
     await this.flush();
     for (const event of this.#events.keys()) this.#endAll(event);
@@ -427,9 +420,12 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
     this.#expire();
     // First of all, and though nobody may have subscribed: what is wrong with
     // params must not be found halfway.
-    const encoded = encodeParams(params, this.#eventParam);
     const topic = this.#topicOf(event);
-    if (topic === undefined) templateOf({ protocol: "jsonrpc" }, event);
+    if (topic === undefined) checkEvent(event);
+    const text = formatParams(
+      params,
+      topic?.eventParam ?? eventParamOf(event, this.#eventParam),
+    );
     const subscriptions = topic && newestFirst(topic);
     if (subscriptions === undefined || subscriptions.length === 0) {
       return Promise.resolve([]);
@@ -444,7 +440,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       ? undefined
       : [];
     for (let i = 0; i < subscriptions.length; i++) {
-      const delivery = subscriptions[i].send(encoded);
+      const delivery = subscriptions[i].send(text);
       if (
         deliveries === undefined &&
         (delivery === undefined || delivery !== last!.deliveries[i])
@@ -462,11 +458,13 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
       (raising, report) => this.#tellFailed(event, raising, report),
     );
     // Requests are not joined; their results may be large.
-    const mayBeJoined = deliveries.every((delivery) => delivery?.id === 0);
+    const mayBeJoined = !this.#syncMode &&
+      subscriptions.every(({ isRequest }) => !isRequest) &&
+      deliveries.every((delivery) => delivery !== undefined);
     topic!.last = mayBeJoined ? raising : undefined;
     for (const [i, subscription] of subscriptions.entries()) {
       if (deliveries[i] === undefined) {
-        this.#deliverVirtual(subscription, keepParams(encoded))
+        this.#deliverVirtual(subscription, text)
           .then((report) => raising.report(i, report));
       }
     }
@@ -484,7 +482,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
   /** Delivers to a virtual socket; never rejects. */
   #deliverVirtual(
     subscription: Subscription,
-    params: EncodedParams,
+    params: string,
   ): Promise<DeliveryReport> {
     // Failover may still come to a destination whose last subscriber has gone.
     const { destinations } = subscription;
@@ -500,7 +498,7 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
 
   async #reportVirtual(
     subscription: Subscription,
-    params: EncodedParams,
+    params: string,
   ): Promise<DeliveryReport> {
     const { socket, target, state } = subscription;
     const start = performance.now();
@@ -591,15 +589,10 @@ export class EventInterface extends EventTarget implements AsyncDisposable {
         this.dispatchEvent(
           new CustomEvent(type, { detail: { destination: name, ...detail } }),
         );
-      const destination = new Destination(
+      const destination = new DestinationShell(
         { protocol, host, port },
-        { ...this.#options, syncMode },
-        {
-          connected: () => tell("connect"),
-          disconnected: (error) => tell("disconnect", { error }),
-          unmatched: (reply, reason) => tell("unmatched", { reply, reason }),
-        },
-        true,
+        { ...this.#settings, syncMode },
+        ({ type, ...detail }: Notice) => tell(type, detail),
       );
       shared = { key, name, syncMode, destination, users: 0 };
       this.#destinations.set(key, shared);
@@ -660,6 +653,7 @@ function parseTarget(text: string): Target {
 /** A published event. */
 interface Topic {
   readonly event: string;
+  readonly eventParam: EventParam | undefined;
   /** By socket, the oldest first. */
   readonly subscriptions: Map<string, Subscription>;
   /** The same as a list, once it is needed. */
@@ -677,15 +671,9 @@ interface SharedDestination {
   readonly key: string;
   readonly name: string;
   readonly syncMode: boolean;
-  readonly destination: Destination;
+  readonly destination: DestinationShell;
   users: number;
 }
-
-const NO_HOOKS: DestinationHooks = {
-  connected() {},
-  disconnected() {},
-  unmatched() {},
-};
 
 class Subscription implements Waiting {
   queue: Waiting["queue"];
@@ -701,11 +689,12 @@ class Subscription implements Waiting {
   readonly state: VirtualState;
   /** For each socket of the target. */
   readonly destinations: readonly SharedDestination[];
-  readonly #templates: readonly Template[];
+  readonly #heads: readonly MessageHead[];
   /** Of the first socket. */
-  readonly template: Template;
+  readonly head: MessageHead;
+  readonly isRequest: boolean;
   /** The only destination, unless the socket is a virtual one. */
-  readonly #only: Destination | undefined;
+  readonly #only: DestinationShell | undefined;
 
   constructor(
     event: string,
@@ -722,10 +711,11 @@ class Subscription implements Waiting {
     this.timeoutMs = (expire ?? 0) * 1000;
     this.deadline = performance.now() + this.timeoutMs;
     this.#deliveryTimeoutMs = timeoutMs;
-    this.#templates = target.sockets.map((socket) =>
-      templateOf(socket, event, eventParam)
+    this.#heads = target.sockets.map((socket) =>
+      headOf(socket, event, eventParam)
     );
-    this.template = this.#templates[0];
+    this.head = this.#heads[0];
+    this.isRequest = destinations[0].syncMode;
     this.state = state;
     this.destinations = destinations;
     if (target.policy === undefined) this.#only = destinations[0].destination;
@@ -736,25 +726,25 @@ class Subscription implements Waiting {
   }
 
   /** Sends an event, unless the socket is a virtual one. */
-  send(params: EncodedParams): Delivery | undefined {
-    return this.#only?.send(this.template, params, this.#deliveryTimeoutMs);
+  send(params: string): Delivery | undefined {
+    return this.#only?.send(this.head, params, this.#deliveryTimeoutMs);
   }
 
   /** Delivers an event to the socket that has this index. */
   async deliverTo(
     index: number,
-    params: EncodedParams,
-  ): Promise<JsonValue | undefined> {
-    const template = this.#templates[index];
+    params: string,
+  ): Promise<JsonValue | JsonText | undefined> {
+    const head = this.#heads[index];
     const delivery = this.destinations[index].destination.send(
-      template,
+      head,
       params,
       this.#deliveryTimeoutMs,
     );
     try {
       return await delivery.promise;
     } catch {
-      throw delivery.errorOf(template);
+      throw delivery.errorFor(head);
     }
   }
 }

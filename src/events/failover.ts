@@ -5,6 +5,7 @@
  */
 
 import { brief, DeliveryError, ServerError } from "../protocol/errors.ts";
+import type { Result } from "../client/delivery.ts";
 import type { JsonValue } from "../protocol/json.ts";
 import type { Policy } from "../protocol/virtual_socket.ts";
 
@@ -52,7 +53,7 @@ export interface DeliverVirtualOptions {
 /** What came of an event that was delivered. */
 export interface VirtualResult {
   /** The result; of `PARALLEL`, those of all sockets in order. */
-  result: JsonValue | undefined;
+  result: Result;
   /** The socket that delivered it; of `PARALLEL` there is none. */
   via?: number;
 }
@@ -66,7 +67,7 @@ export interface VirtualResult {
 export async function deliverVirtual(
   policy: Policy,
   state: VirtualState,
-  send: (index: number) => Promise<JsonValue | undefined>,
+  send: (index: number) => Promise<Result>,
   { restFor, now }: DeliverVirtualOptions,
 ): Promise<VirtualResult> {
   const count = state.restingUntil.length;
@@ -95,7 +96,7 @@ export async function deliverVirtual(
 
 async function deliverToAll(
   count: number,
-  send: (index: number) => Promise<JsonValue | undefined>,
+  send: (index: number) => Promise<Result>,
 ): Promise<VirtualResult> {
   const settled = await Promise.allSettled(
     Array.from({ length: count }, (_, index) => send(index)),
@@ -105,7 +106,7 @@ async function deliverToAll(
   );
   if (errors.length > 0) throw failureOf(errors, count);
   const results = settled.map((s) =>
-    s.status === "fulfilled" ? s.value ?? null : null
+    s.status === "fulfilled" ? (s.value ?? null) as JsonValue : null
   );
   return { result: results };
 }

@@ -34,7 +34,7 @@ export function refusalOf(
   value: unknown,
   name: string,
 ): ParamsError | undefined {
-  if (isScalar(value) || isFlat(value)) return undefined;
+  if (isCarried(value)) return undefined;
   const problem = problemOf(value, 1, { left: MAX_LENGTH });
   if (problem === undefined) return undefined;
   const { path, text, cause } = problem;
@@ -86,21 +86,66 @@ export function isPlain(object: object): boolean {
 }
 
 function isScalar(value: unknown): boolean {
-  const type = typeof value;
-  return type === "string" || type === "boolean" || value === null ||
-    type === "number" && Number.isFinite(value);
+  switch (typeof value) {
+    case "number":
+      return value - value === 0; // not so for NaN and the infinities
+    case "string":
+    case "boolean":
+      return true;
+    default:
+      return value === null;
+  }
 }
 
-/** Whether it is an object of scalars, as the params of nearly all events are. */
-function isFlat(value: unknown): boolean {
+/** Whether JSON carries a value; if not, `problemOf` says why not, and where. */
+function isCarried(value: unknown): boolean {
   try {
-    const object = value as Record<string, unknown>;
-    if (Object.getPrototypeOf(object) !== Object.prototype) return false;
-    for (const name in object) if (!isScalar(object[name])) return false;
-    return true;
+    return isScalar(value) ||
+      typeof value === "object" && roomAfter(value!, 1, MAX_LENGTH) >= 0;
   } catch {
-    return false; // a getter or a Proxy threw; problemOf() says where
+    return false; // a getter or a Proxy threw
   }
+}
+
+/**
+ * How much room an object leaves, of so many characters; a negative number if
+ * there is too little, or it may be that JSON cannot carry it. Most params need
+ * no more than this, so it makes nothing, and looks at each member once.
+ */
+function roomAfter(value: object, depth: number, before: number): number {
+  if (depth >= MAX_DEPTH) return -1;
+  let room = before - 2;
+  if (Array.isArray(value)) {
+    if (isMatch(value)) return -1;
+    const { length } = value;
+    for (let i = 0; i < length && room >= 0; i++) {
+      const member = value[i];
+      if (typeof member === "string") room -= member.length + 3;
+      else if (isScalar(member)) room -= 2;
+      else if (typeof member !== "object") return -1;
+      else room = roomAfter(member, depth + 1, room);
+    }
+    return room;
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return -1;
+  for (const name in value) {
+    const member = (value as Record<string, unknown>)[name];
+    if (typeof member === "string") room -= member.length + 3;
+    else if (isScalar(member)) room -= 2;
+    else if (typeof member !== "object") return -1;
+    else room = roomAfter(member!, depth + 1, room);
+    if (room < 0) return -1;
+  }
+  return room;
+}
+
+/**
+ * Whether an array is the match of a regular expression, which has properties
+ * that JSON would drop. To look for any such property takes as long as
+ * `JSON.stringify` itself.
+ */
+function isMatch(array: readonly unknown[]): boolean {
+  return (array as { index?: unknown }).index !== undefined;
 }
 
 const TOO_DEEP = `the message is nested deeper than ${MAX_DEPTH} levels`;
@@ -135,11 +180,9 @@ function problemOf(
         const problem = problemOf(value[i], depth + 1, budget);
         if (problem !== undefined) return at(i, problem);
       }
-      key = undefined;
-      return Object.keys(value).length === length ? undefined : {
-        path: [],
-        text: "it is an array with properties besides its elements",
-      };
+      return isMatch(value)
+        ? { path: [], text: "it is a match, with properties that JSON drops" }
+        : undefined;
     }
     if (!isPlain(value)) {
       const other = depth === 1 ? "NamedParams" : "a scalar";

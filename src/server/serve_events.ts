@@ -21,12 +21,7 @@ import {
   explainPeer,
   type ListenerTlsOptions,
 } from "../transport/tls.ts";
-import {
-  type Connection,
-  connectionOf,
-  type Ends,
-  endsOf,
-} from "../transport/deno.ts";
+import { connectionOf, type Ends, endsOf, type Streams } from "./ends.ts";
 
 /** Options of {@linkcode serveEvents}. */
 export interface ServeEventsOptions {
@@ -337,7 +332,7 @@ interface Patience {
 
 /** One accepted connection. */
 class Session {
-  readonly #connection: Connection;
+  readonly #connection: Streams;
   readonly #peer: Address;
   readonly #answer: Answerer;
   readonly #onInvalid: (reason: string, peer: Address) => void;
@@ -368,7 +363,7 @@ class Session {
   #run: Promise<void> | undefined;
 
   constructor(
-    connection: Connection,
+    connection: Streams,
     handshake: Promise<unknown> | undefined,
     peer: Address,
     answer: Answerer,

@@ -1,6 +1,6 @@
-// How fast it is, beside what Deno can do at best and beside others.
+// How fast it is, beside plain Deno and beside others. README.md says more.
 //
-//     deno task bench [--quick] [--json] [<section> …]
+//     deno task bench [--quick] [--rounds=<n>] [--json] [<section> …]
 //
 // Every client and every server is a process of its own. Each round measures
 // all rows of a section in turn, so that a noisy machine is so for all of them.
@@ -15,9 +15,11 @@ import { type Options, Results, type Section } from "./section.ts";
 import { commands } from "./sections/commands.ts";
 import { faults } from "./sections/faults.ts";
 import { eventInterface } from "./sections/interface.ts";
+import { interfaceMemory } from "./sections/interface_memory.ts";
 import { latency } from "./sections/latency.ts";
 import { memory } from "./sections/memory.ts";
 import { notifications } from "./sections/notifications.ts";
+import { receiving } from "./sections/receiving.ts";
 import { requests } from "./sections/requests.ts";
 import { splitter } from "./sections/splitter.ts";
 import { start } from "./sections/start.ts";
@@ -29,6 +31,8 @@ const SECTIONS: Record<string, (options: Options) => Promise<Section>> = {
   requests,
   latency,
   interface: eventInterface,
+  "interface-memory": interfaceMemory,
+  receiving,
   memory,
   start,
   commands,
@@ -80,8 +84,14 @@ function problemsOf(section: Section, results: Results): string[] {
 
 async function main(args: string[]): Promise<number> {
   const isQuick = args.includes("--quick"), isJson = args.includes("--json");
-  const wanted = args.filter((arg) => arg !== "--quick" && arg !== "--json");
+  const wanted = args.filter((arg) => !/^--(quick|json|rounds=.*)$/.test(arg));
+  const asked = args.find((arg) => arg.startsWith("--rounds="));
+  const most = isQuick ? 1 : Number(asked?.split("=")[1] ?? ROUNDS);
   const wrong = wanted.find((name) => !Object.hasOwn(SECTIONS, name));
+  if (!(most >= 1)) {
+    console.error("error: --rounds is not a number from 1 on");
+    return 2;
+  }
   if (wrong !== undefined) {
     const names = Object.keys(SECTIONS).join(", ");
     console.error(
@@ -102,16 +112,16 @@ async function main(args: string[]): Promise<number> {
     if (wanted.length === 0 && isQuick && NOT_QUICK.includes(name)) continue;
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     await using section = await make(options);
-    const rounds = isQuick ? 1 : Math.min(ROUNDS, section.maxRounds ?? ROUNDS);
+    const rounds = Math.min(most, section.maxRounds ?? most);
     const results = await measure(section, rounds);
     problems.push(...problemsOf(section, results));
     if (!isJson) console.log(sectionText(section, results, rounds, isQuick));
     sections.push({
       name,
       rounds,
-      rows: section.rows.map(({ name, floor }) => ({
+      rows: section.rows.map(({ name, yardstick }) => ({
         name,
-        floor,
+        yardstick,
         samples: results.samples.get(name),
         problem: results.problems.get(name)?.message,
       })),

@@ -8,21 +8,33 @@ export interface Received {
   requests: number;
   /** Bytes that are no whole message. */
   oddBytes: number;
+  /** The processor time of the server, in microseconds. */
+  cpuMicros: number;
 }
 
 /** What a client prints at its end. */
 export interface ClientResult {
   /** How long it took, the server's reading included. */
   seconds: number;
-  /** How many messages were sent, those of the warm-up included. */
+  /** The processor time of the client meanwhile, in microseconds. */
+  cpuMicros: number;
+  /** How many events were delivered in that time, as far as the client knows. */
+  delivered: number;
+  /** How many events were raised, those of the warm-up included. */
   sent: number;
-  /** Requests that were not confirmed. */
+  /** Of those: what the client refused, as its queue was full. */
+  refused: number;
+  /** Of those: what timed out. */
+  late: number;
+  /** Of those: what failed otherwise, or got the response of another. */
   failed: number;
   /** With one in flight, the time of one in milliseconds. */
   p50?: number;
   p99?: number;
   /** The largest resident memory. */
   peakBytes?: number;
+  /** By how much it is larger than before the first event. */
+  grownBytes?: number;
   /** Of the faults: how many promises did what. */
   resolved?: number;
   rejected?: number;
@@ -99,9 +111,9 @@ export class Server implements AsyncDisposable {
     this.#lines = linesOf(this.#child.stdout).getReader();
   }
 
-  /** Starts a server; see `server.ts` for its flags. */
+  /** Starts a server; see `server/main.ts` for its flags. */
   static async start(...flags: string[]): Promise<Server> {
-    return await Server.startFile("server.ts", ...flags);
+    return await Server.startFile("server/main.ts", ...flags);
   }
 
   static async startFile(file: string, ...flags: string[]): Promise<Server> {
@@ -151,9 +163,21 @@ export function linesOf(
 
 /** The largest resident memory of a process, in bytes, where `/proc` tells. */
 export function peakBytesOf(process: number | "self"): number | undefined {
+  return memoryOf(process, "VmHWM");
+}
+
+/** The resident memory of a process now. */
+export function residentBytesOf(process: number | "self"): number | undefined {
+  return memoryOf(process, "VmRSS");
+}
+
+function memoryOf(
+  process: number | "self",
+  name: "VmHWM" | "VmRSS",
+): number | undefined {
   try {
     const status = Deno.readTextFileSync(`/proc/${process}/status`);
-    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+    const kib = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
     return kib === undefined ? undefined : Number(kib) * 1024;
   } catch {
     return undefined;

@@ -38,7 +38,10 @@ export function sectionText(
   rounds: number,
   isQuick: boolean,
 ): string {
-  const { title, columns, rows, targets, note } = section;
+  const { title, rows, targets, note } = section;
+  const columns = section.columns.filter(({ key, isRare }) =>
+    !isRare || rows.some(({ name }) => results.values(name, key).some(Boolean))
+  );
   const head = [
     rounds === 1 ? "one round" : `medians of ${rounds} rounds`,
     ...columns.flatMap((column) => [
@@ -66,7 +69,7 @@ export function sectionText(
 }
 
 function rowCells(
-  { name, floor }: Row,
+  { name, yardstick }: Row,
   columns: Column[],
   results: Results,
   rounds: number,
@@ -83,7 +86,7 @@ function rowCells(
       const values = results.values(name, key);
       if (values.length === 0) {
         return [
-          "unknown",
+          column.isRare ? "" : "unknown",
           ...column.hasSpread && rounds > 1 ? [""] : [],
           ...column.hasRatio ? [""] : [],
         ];
@@ -91,7 +94,7 @@ function rowCells(
       const value = column.isTotal
         ? values.reduce((sum, value) => sum + value)
         : results.median(name, key)!;
-      const ratio = floor && results.ratio(name, floor, key);
+      const ratio = yardstick && results.ratio(name, yardstick, key);
       return [
         format(value),
         ...column.hasSpread && rounds > 1

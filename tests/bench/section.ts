@@ -17,13 +17,15 @@ export interface Column {
   hasRatio?: boolean;
   /** Show the sum of all rounds, not their median. */
   isTotal?: boolean;
+  /** Leave the column out when it has nothing but zeros. */
+  isRare?: boolean;
 }
 
 /** What is measured once in each round. */
 export interface Row {
   name: string;
   /** The row to whose value of the same round it is compared. */
-  floor?: string;
+  yardstick?: string;
   /** Throws `Skipped` when it cannot be measured here. */
   measure(): Promise<Sample>;
 }
@@ -75,10 +77,10 @@ export class Results {
   }
 
   /** The median of the ratios of two rows in the same round. */
-  ratio(row: string, floor: string, key: string): number | undefined {
-    const values = this.values(row, key), floors = this.values(floor, key);
-    if (values.length === 0 || values.length !== floors.length) return;
-    return median(values.map((value, i) => value / floors[i]));
+  ratio(row: string, yardstick: string, key: string): number | undefined {
+    const values = this.values(row, key), others = this.values(yardstick, key);
+    if (values.length === 0 || values.length !== others.length) return;
+    return median(values.map((value, i) => value / others[i]));
   }
 }
 
@@ -87,18 +89,21 @@ export function ratioTarget(
   text: string,
   bound: { atLeast: number } | { atMost: number },
   row: string,
-  floor: string,
+  yardstick: string,
   key: string,
 ): Target {
-  return { text, ...bound, value: (results) => results.ratio(row, floor, key) };
+  const value = (results: Results) => results.ratio(row, yardstick, key);
+  return { text, ...bound, value };
 }
 
 /** As the table shows numbers. */
 export const format = {
   count: (value: number) => Math.round(value).toLocaleString("en-US"),
   mib: (value: number) => (value / 1024 / 1024).toFixed(0),
+  kib: (value: number) => (value / 1024).toFixed(2),
   micros: (value: number) => (value * 1000).toFixed(0),
   millis: (value: number) => value.toFixed(value < 10 ? 1 : 0),
+  digits: (value: number) => value.toFixed(value < 10 ? 2 : 1),
 };
 
 /** A column of figures that rows are compared by. */
@@ -110,12 +115,28 @@ export function compared(
   return { key, title, format: show, hasSpread: true, hasRatio: true };
 }
 
+/** The processor time of one event, in microseconds: user and system. */
+export const CPU: Column = {
+  key: "cpu",
+  title: "CPU µs each",
+  format: format.digits,
+  hasRatio: true,
+};
+/** What is neither there nor known to have failed. */
 export const LOST: Column = {
   key: "lost",
   title: "lost",
   format: format.count,
   isTotal: true,
 };
+/** What the client told that it did not do: its queue was full, or it was late. */
+export const UNDONE: Column[] = ["refused", "late"].map((key) => ({
+  key,
+  title: key,
+  format: format.count,
+  isTotal: true,
+  isRare: true,
+}));
 export const PEAK: Column = {
   key: "peakBytes",
   title: "peak MiB",

@@ -6,10 +6,9 @@ import {
 } from "@std/assert";
 import {
   ConnectError,
-  type Connection,
   ConnectionClosedError,
   EventClient,
-  ServerError,
+  type StreamPair,
 } from "../../mod.ts";
 import {
   freePort,
@@ -33,19 +32,25 @@ import {
 Deno.test("EventClient.raise() rejects when no server is there", async () => {
   const port = freePort();
   await using client = new EventClient(`jsonrpc:127.0.0.1:${port}`, PATIENT);
-  const raised = [client.raise("E_X"), client.raise("E_Y")];
-  for (const [i, promise] of raised.entries()) {
-    const error = await assertRejects(() => promise, ConnectError);
+  const raise = (...events: string[]) =>
+    events.map((event) => client.raise(event)).at(-1)!;
+  for (
+    const [events, named] of [
+      [["E_X"], `"E_X"`],
+      [["E_X", "E_X"], `"E_X"`],
+      [["E_X", "E_Y"], `"E_X" and another event`],
+      [["E_X", "E_Y", "E_X"], `"E_X" and 2 other events`],
+    ] as const
+  ) {
+    const error = await assertRejects(() => raise(...events), ConnectError);
     assertEquals(error.mayHaveArrived, false);
     assert(error.cause instanceof Deno.errors.ConnectionRefused);
     assertStringIncludes(
       error.message,
-      `Cannot deliver "E_${
-        "XY"[i]
-      }" to jsonrpc:127.0.0.1:${port}: cannot connect: Connection refused`,
+      `Cannot deliver ${named} to jsonrpc:127.0.0.1:${port}: cannot connect: Connection refused`,
     );
   }
-  assertEquals(client.stats.failed.connect, 2);
+  assertEquals(client.stats.failed.connect, 8);
 });
 
 Deno.test("EventClient.raise() rejects when the host does not resolve", async () => {
@@ -224,7 +229,7 @@ Deno.test("EventClient fails what was not written when it cannot connect again",
 function scripted(write: (text: string) => void | Promise<void>) {
   let replies!: ReadableStreamDefaultController<Uint8Array>;
   let closed = 0;
-  const connection: Connection = {
+  const connection: StreamPair = {
     readable: new ReadableStream({ start: (c) => void (replies = c) }),
     writable: new WritableStream({
       write: (bytes) => write(new TextDecoder().decode(bytes)),
@@ -318,6 +323,6 @@ Deno.test("EventClient ignores the rest of a batch that ends the connection", as
       { id, result: "ok" },
       7,
     ]));
-  assert((values[0] as unknown) instanceof ServerError);
+  assert((values[0] as unknown) instanceof ConnectionClosedError);
   assertEquals(stats.unmatched, 0);
 });

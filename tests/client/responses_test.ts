@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import {
+  ConnectionClosedError,
   DeliveryTimeoutError,
   EventClient,
   ProtocolError,
@@ -109,7 +110,7 @@ Deno.test("EventClient ignores a reply that comes too late", async () => {
   await assertRejects(
     () => client.raise("E_X", {}, { timeoutMs: 20 }),
     DeliveryTimeoutError,
-    "no reply within 20 ms",
+    "no response within 20 ms",
   );
   late.open();
   assertEquals(await client.raise("E_X"), "in time");
@@ -131,7 +132,7 @@ Deno.test("EventClient waits no longer for the rest of a reply than for a whole 
   await assertRejects(
     () => client.raise("E_X", {}, { timeoutMs: 50 }),
     DeliveryTimeoutError,
-    "no reply within 50 ms",
+    "no response within 50 ms",
   );
   rest.open();
   assertEquals(await client.raise("E_X"), "in time");
@@ -149,7 +150,7 @@ Deno.test("EventClient fails one request when its reply is wrong, and only that"
   }
   assertStringIncludes(
     (values[0] as unknown as Error).message,
-    "the server's reply is wrong: it has neither a result nor an error",
+    "the server's response is wrong: it has neither a result nor an error",
   );
   assertEquals(values[2], "ok");
 });
@@ -159,11 +160,17 @@ Deno.test("EventClient fails all requests when the server could not read us", as
     2,
     () => `{"id":null,"error":{"code":-32700,"message":"Parse error"}}`,
   );
-  for (const error of values as unknown as ServerError[]) {
-    assert(error instanceof ServerError);
-    assertEquals([error.code, error.message], [-32700, "Parse error"]);
+  for (const error of values as unknown as Error[]) {
+    assert(error instanceof ConnectionClosedError);
+    assertEquals(error.mayHaveArrived, true);
+    assertStringIncludes(error.message, "could not read what it got");
+    assert(error.cause instanceof ServerError);
+    assertEquals([error.cause.code, error.cause.message], [
+      -32700,
+      "Parse error",
+    ]);
   }
-  assertEquals(stats.failed.server, 2);
+  assertEquals(stats.failed.closed, 2);
 });
 
 for (

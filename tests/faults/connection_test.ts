@@ -119,19 +119,12 @@ async function cutAfter(
 
 /** A connection whose every read and write is of one byte. */
 const connectByteByByte: Connect = async (host, port, options) => {
-  const { readable, writable, close } = await connectDeno(host, port, options);
-  const bytes = () =>
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        for (const byte of chunk) controller.enqueue(Uint8Array.of(byte));
-      },
-    });
-  const there = bytes();
-  there.readable.pipeTo(writable).catch(() => {});
+  const connection = await connectDeno(host, port, options);
   return {
-    readable: readable.pipeThrough(bytes()),
-    writable: there.writable,
-    close,
+    read: (buffer) => connection.read(buffer.subarray(0, 1)),
+    write: (bytes) => connection.write(bytes.subarray(0, 1)),
+    closeWrite: () => connection.closeWrite(),
+    close: () => connection.close(),
   };
 };
 

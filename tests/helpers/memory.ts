@@ -1,9 +1,9 @@
 /** Connections in memory: web streams, and nothing of Deno. */
 
-import type { Connection } from "../../src/transport/deno.ts";
+import type { StreamPair } from "../../mod.ts";
 
 /** Two ends of one connection. When one ends its writable, all ends. */
-export function memoryPair(): [Connection, Connection] {
+export function memoryPair(): [StreamPair, StreamPair] {
   const there = pipe(() => close()), back = pipe(() => close());
   const close = () => {
     there.end();

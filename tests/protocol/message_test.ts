@@ -250,10 +250,10 @@ const cycle: Record<string, unknown> = { a: { b: [] } };
 
 const REFUSED: [name: string, params: unknown, path: string, why: string][] = [
   [
-    "an array with other properties",
+    "a match",
     { m: "abc".match(/b/) },
     "params.m",
-    "properties besides its elements",
+    "properties that JSON drops",
   ],
   [
     "an object whose class extends null",

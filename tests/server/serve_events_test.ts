@@ -6,6 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  ConnectionClosedError,
   EventClient,
   type EventHandler,
   type EventServer,
@@ -16,7 +17,7 @@ import {
   type ServeEventsOptions,
   ServerError,
 } from "../../mod.ts";
-import { connectionOf } from "../../src/transport/deno.ts";
+import { connectionOf } from "../../src/server/ends.ts";
 import { FakeTime } from "../helpers/fake_time.ts";
 import { cutAtRandom, newSeed, randomFrom } from "../helpers/random.ts";
 import { gate, needsIpv6, send, TextReader } from "../helpers/tcp.ts";
@@ -516,9 +517,10 @@ Deno.test("EventClient and serveEvents() carry every event to each other", async
   assertEquals(await client.raise("E_X", big), big);
   const error = await assertRejects(
     () => client.raise("E_X", { big: "x".repeat(1_100_000) }),
-    ServerError,
+    ConnectionClosedError,
   );
-  assertStringIncludes(String(error.data), "larger than 1048576 bytes");
+  const { data } = error.cause as ServerError;
+  assertStringIncludes(String(data), "larger than 1048576 bytes");
   assertEquals(await client.raise("E_X", new NamedParams([["b", 1]])), {
     b: 1,
   });

@@ -1,161 +1,140 @@
 // What all clients have in common: the command line, the warm-up, and the
 // result, which is printed as one line of JSON.
 //
-//     deno run -A tests/bench/clients/<client>.ts <port> <mode> <count> [<in flight>]
+//     deno run -A tests/bench/clients/<client>.ts <port> <mode> <shape> <count>
+//         [<in flight> [<options>]]
+//
+// Modes: "notify" (bursts in tight loops), "notify at once" (all in one go),
+// "notify each" (each is awaited), "notify thousandth" (every thousandth is),
+// "request", "fault request", "fault notify". A client may have more of its own.
 
-import { type ClientResult, peakBytesOf } from "../processes.ts";
+import { cpuUsage } from "node:process";
+import {
+  type ClientResult,
+  peakBytesOf,
+  residentBytesOf,
+} from "../processes.ts";
+import { type Shape, type ShapeName, SHAPES } from "../shapes.ts";
+import { fault } from "./fault.ts";
+import { keepInFlight } from "./in_flight.ts";
 
-export const EVENT = "E_PIKE_BLOCKED";
-export const PARAMS = { ip: "192.168.2.11" };
-
-/** What is to be done. */
+/** What the command line says. */
 export interface Task {
+  /** A number; of some clients a list of them. */
+  port: string;
+  mode: string;
+  shape: Shape;
   count: number;
   inFlight: number;
+  /** What is told to the library beside its defaults, as JSON. */
+  options: string;
   /** With one in flight: takes the milliseconds of each. */
   latencies?: Float64Array;
 }
 
 /** A connection of a client. */
 export interface Session {
-  /** Sends one notification; the promise tells that it is out, if any does. */
-  notification(): unknown;
-  /** Sends one request; the promise tells that it is confirmed. */
-  request?(): Promise<unknown>;
+  /** Sends a notification; the promise tells that it is out, if any does. */
+  notification?(i: number): unknown;
+  /** Resolves when all notifications are out; without it, nobody can tell. */
+  flush?(): Promise<unknown>;
+  /** Sends a request; the promise resolves to its result. */
+  request?(i: number): Promise<unknown>;
   /** Sends all notifications, by another way than one after another. */
   notifications?(task: Task): Promise<unknown>;
   /** Does all requests, and returns how many failed. */
   requests?(task: Task): Promise<number>;
   /** Ends the connection, and resolves when the server has read everything. */
   close(): Promise<unknown>;
+  /** What of this was not done, as it is seen without awaiting each. */
+  undone?(): { refused: number; late: number };
 }
 
-/** Opens a connection; the mode is for what only one client has. */
-export type Open = (port: number, mode: string) => Promise<Session>;
+/** Opens a connection. */
+export type Open = (task: Task) => Promise<Session> | Session;
 
-/** How long promises may take to settle after the server has died. */
-const SETTLE_MS = 3000;
+/** So many notifications are sent in one tight loop; then they are flushed. */
+export const BURST = 100_000;
 
 /** Runs a client as its command line says. */
 export async function main(open: Open): Promise<void> {
-  const [port, mode, count, inFlight = "1"] = Deno.args;
-  const task = { count: Number(count), inFlight: Number(inFlight) };
+  const [port, mode, shape, count, inFlight = "1", options = "{}"] = Deno.args;
+  const task = {
+    port,
+    mode,
+    shape: SHAPES[shape as ShapeName],
+    count: Number(count),
+    inFlight: Number(inFlight),
+    options,
+  };
   const result = mode.startsWith("fault ")
-    ? await fault(open, Number(port), mode, task.count)
-    : await measure(open, Number(port), mode, task);
+    ? await fault(await open(task), task)
+    : await measure(open, task);
   // Not by console.log(), which a peer that prints may have been denied.
   Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(result)));
   Deno.exit(); // some peers keep the process alive
 }
 
-async function measure(
-  open: Open,
-  port: number,
-  mode: string,
-  task: Task,
-): Promise<ClientResult> {
-  const { count, inFlight } = task;
-  const warmUp = Math.ceil(count / 10);
-  await run(await open(port, mode), mode, { count: warmUp, inFlight });
+async function measure(open: Open, task: Task): Promise<ClientResult> {
+  const { mode, count, inFlight } = task;
+  const residentBytes = residentBytesOf("self");
+  const few = { ...task, count: Math.ceil(count / 10) };
+  const warmUp = await run(await open(few), few);
   if (mode === "request" && inFlight === 1) {
     task.latencies = new Float64Array(count);
   }
-  const session = await open(port, mode);
-  const start = performance.now();
-  const failed = await run(session, mode, task);
+  const session = await open(task);
+  const start = performance.now(), cpu = cpuUsage();
+  const { refused, late, failed } = await run(session, task);
   const seconds = (performance.now() - start) / 1000;
+  const { user, system } = cpuUsage(cpu);
   const peakBytes = peakBytesOf("self");
   const sorted = task.latencies?.sort();
   return {
     seconds,
-    sent: warmUp + count,
-    failed,
+    cpuMicros: user + system,
+    delivered: count - refused - late - failed,
+    sent: few.count + count,
+    refused: warmUp.refused + refused,
+    late: warmUp.late + late,
+    failed: warmUp.failed + failed,
     p50: sorted?.[Math.floor(count * 0.5)],
     p99: sorted?.[Math.floor(count * 0.99)],
     peakBytes,
+    grownBytes: peakBytes && residentBytes && peakBytes - residentBytes,
   };
 }
 
-/** Does what is measured; returns how many requests failed. */
+/** Does what is measured; returns what was not done. */
 async function run(
   session: Session,
-  mode: string,
   task: Task,
-): Promise<number> {
+): Promise<{ refused: number; late: number; failed: number }> {
+  const { mode, count } = task;
   let failed = 0;
   if (mode === "request") {
     failed = await (session.requests?.(task) ??
-      keepInFlight(task, () => session.request!()));
-  } else if (mode === "notify each") {
-    for (let i = 0; i < task.count; i++) await session.notification();
-  } else if (mode === "notify thousandth") {
-    for (let i = 1; i <= task.count; i++) {
-      const sent = session.notification();
-      if (i % 1000 === 0) await sent;
-    }
+      keepInFlight(task, (i) => session.request!(i)));
   } else if (session.notifications !== undefined) {
     await session.notifications(task);
+  } else if (mode === "notify each") {
+    for (let i = 0; i < count; i++) await session.notification!(i);
+  } else if (mode === "notify thousandth") {
+    for (let i = 1; i <= count; i++) {
+      const sent = session.notification!(i);
+      if (i % 1000 === 0) await sent;
+    }
+  } else if (mode === "notify at once" || session.flush === undefined) {
+    for (let i = 0; i < count; i++) session.notification!(i);
   } else {
-    for (let i = 0; i < task.count; i++) session.notification();
+    for (let i = 0; i < count;) {
+      const end = Math.min(i + BURST, count);
+      for (; i < end; i++) session.notification!(i);
+      await session.flush();
+    }
   }
   await session.close();
-  return failed;
-}
-
-/** Does something `count` times, `inFlight` of them at a time. */
-export async function keepInFlight(
-  { count, inFlight, latencies }: Task,
-  request: () => Promise<unknown>,
-): Promise<number> {
-  let started = 0, failed = 0;
-  async function oneAfterAnother(): Promise<void> {
-    while (started < count) {
-      const i = started++;
-      const start = latencies && performance.now();
-      try {
-        await request();
-      } catch {
-        failed++;
-      }
-      if (latencies) latencies[i] = performance.now() - start!;
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, oneAfterAnother));
-  return failed;
-}
-
-/** Sends everything at once to a server that dies, and counts what it hears. */
-async function fault(
-  open: Open,
-  port: number,
-  mode: string,
-  count: number,
-): Promise<ClientResult> {
-  // What nobody handles must not end this process before the count.
-  globalThis.addEventListener("unhandledrejection", (e) => e.preventDefault());
-  globalThis.addEventListener("error", (e) => e.preventDefault());
-  const session = await open(port, mode);
-  const send = mode === "fault request"
-    ? () => session.request!()
-    : () => session.notification();
-  let resolved = 0, rejected = 0;
-  const start = performance.now();
-  for (let i = 0; i < count; i++) {
-    try {
-      Promise.resolve(send()).then(() => resolved++, () => rejected++);
-    } catch {
-      rejected++;
-    }
-  }
-  while (
-    resolved + rejected < count && performance.now() - start < SETTLE_MS
-  ) await new Promise((resolve) => setTimeout(resolve, 20));
-  return {
-    seconds: (performance.now() - start) / 1000,
-    sent: count,
-    failed: 0,
-    resolved,
-    rejected,
-    pending: count - resolved - rejected,
-  };
+  const { refused, late } = session.undone?.() ?? { refused: 0, late: 0 };
+  if (mode === "request") failed -= refused + late; // those rejected as well
+  return { refused, late, failed };
 }

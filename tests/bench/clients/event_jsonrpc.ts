@@ -1,17 +1,21 @@
-// This project's client.
+// This project's client, with its defaults.
 
 import { EventClient } from "../../../mod.ts";
-import { EVENT, main } from "./client.ts";
+import { main } from "./client.ts";
 
-await main((port, mode) => {
+await main(({ port, mode, shape: { event, params }, options }) => {
   const client = new EventClient(`jsonrpc:127.0.0.1:${port}`, {
     syncMode: mode.endsWith("request"),
-    timeoutMs: 60_000, // all are raised at once, and the last one waits
-    maxQueueBytes: 128 * 1024 * 1024,
+    ...JSON.parse(options),
   });
-  return Promise.resolve({
-    notification: () => client.raise(EVENT, { ip: "192.168.2.11" }),
-    request: () => client.raise(EVENT, { ip: "192.168.2.11" }),
+  return {
+    notification: (i) => client.raise(event, params(i)),
+    request: (i) => client.raise(event, params(i)),
+    flush: () => client.flush(),
     close: () => client.close(),
-  });
+    undone() {
+      const { queueFull, timeout } = client.stats.failed;
+      return { refused: queueFull, late: timeout };
+    },
+  };
 });

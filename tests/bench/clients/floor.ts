@@ -1,107 +1,160 @@
-// The floor: what Deno itself can do with bytes that were built beforehand.
-// Notifications in chunks of 64 KiB, or of 60 KiB, which one packet of the
-// loopback can carry; requests in a bare ping-pong or pipelined,
-// whose replies are counted by their bytes, and not read.
+// The floor: what Deno itself can do with bytes that were built beforehand. Of
+// responses only the closing brackets are counted.
+//
+// Modes of its own: "notify alike" (64 KiB chunks of one and the same message),
+// "notify alike 60 KiB" (which a packet of the loopback can carry), "flood"
+// (requests are written without waiting for responses).
 
+import type { Shape } from "../shapes.ts";
 import { main, type Session, type Task } from "./client.ts";
 
-const CHUNK_BYTES = 64 * 1024;
-const NOTIFICATION =
-  '{"id":null,"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}';
-const REQUEST = NOTIFICATION.replace("null", "1234567890");
-const REPLY_BYTES = '{"jsonrpc":"2.0","result":true,"id":1234567890}'.length;
+const CHUNK_BYTES = 64 * 1024, PACKET_BYTES = 60 * 1024;
+/** So many requests are built; then they are sent again. */
+const MAX_REQUESTS = 100_000;
+const CLOSE = 0x7d;
 
 const encoder = new TextEncoder();
+
+function message({ event, params }: Shape, id: number | null, i: number) {
+  const body = JSON.stringify(params(i));
+  return `{"id":${id},"jsonrpc":"2.0","method":"${event}","params":${body}}`;
+}
+
+/** Messages side by side. */
+class Messages {
+  readonly bytes: Uint8Array;
+  /** Where each ends. */
+  readonly #ends: number[] = [];
+
+  constructor(texts: Iterable<string>, maxBytes = Infinity) {
+    const all: Uint8Array[] = [];
+    let length = 0;
+    for (const text of texts) {
+      const bytes = encoder.encode(text);
+      if (length + bytes.length > maxBytes) break;
+      this.#ends.push(length += bytes.length);
+      all.push(bytes);
+    }
+    this.bytes = new Uint8Array(length);
+    all.forEach((bytes, i) => this.bytes.set(bytes, this.#ends[i - 1] ?? 0));
+  }
+
+  get count(): number {
+    return this.#ends.length;
+  }
+
+  /** Those from one index to another. */
+  range(from: number, to: number): Uint8Array {
+    return this.bytes.subarray(this.#ends[from - 1] ?? 0, this.#ends[to - 1]);
+  }
+}
+
+function* notificationTexts({ shape, mode }: Task): Generator<string> {
+  for (let i = 0;; i++) {
+    yield message(shape, null, mode.startsWith("notify alike") ? 0 : i);
+  }
+}
+
+function* requestTexts({ shape, count }: Task): Generator<string> {
+  const most = Math.min(count, MAX_REQUESTS);
+  for (let i = 0; i < most; i++) yield message(shape, i + 1, i);
+}
+
+/** Requests on a connection, and their responses. */
+class Requests {
+  readonly #messages: Messages;
+  readonly #conn: Deno.Conn;
+  readonly #buffer = new Uint8Array(4 * CHUNK_BYTES);
+
+  constructor(conn: Deno.Conn, messages: Messages) {
+    this.#conn = conn;
+    this.#messages = messages;
+  }
+
+  /** Sends the requests from one number to another. */
+  async send(from: number, to: number): Promise<void> {
+    const { count } = this.#messages;
+    while (from < to) {
+      const start = from % count, end = Math.min(count, start + to - from);
+      await writeAll(this.#conn, this.#messages.range(start, end));
+      from += end - start;
+    }
+  }
+
+  /** Reads once; returns how many responses ended there. */
+  async receive(): Promise<number> {
+    const length = await this.#conn.read(this.#buffer);
+    if (length === null) throw new Error("the server has ended the connection");
+    let responses = 0;
+    for (let i = 0; i < length; i++) {
+      if (this.#buffer[i] === CLOSE) responses++;
+    }
+    return responses;
+  }
+
+  async pingPong({ count, latencies }: Task): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const start = performance.now();
+      await this.send(i, i + 1);
+      while (await this.receive() === 0);
+      if (latencies) latencies[i] = performance.now() - start;
+    }
+  }
+
+  async pipelined({ count, inFlight }: Task): Promise<void> {
+    let sent = 0, confirmed = 0;
+    while (confirmed < count) {
+      const most = Math.min(confirmed + inFlight, count);
+      await this.send(sent, most);
+      sent = most;
+      confirmed += await this.receive();
+    }
+  }
+
+  /** What the server can do. */
+  async flood({ count }: Task): Promise<void> {
+    const { bytes } = this.#messages;
+    const few = Math.floor(this.#messages.count * CHUNK_BYTES / bytes.length);
+    const write = async () => {
+      for (let sent = 0; sent < count; sent += few) {
+        await this.send(sent, Math.min(sent + few, count));
+      }
+    };
+    const writing = write();
+    for (let left = count; left > 0;) left -= await this.receive();
+    await writing;
+  }
+}
 
 async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   while (bytes.length > 0) bytes = bytes.subarray(await conn.write(bytes));
 }
 
-/** As many as fit a chunk, so that no message is cut. */
-const PER_CHUNK = Math.floor(CHUNK_BYTES / NOTIFICATION.length);
-/** As many as one packet of the loopback carries, with room to spare. */
-const PER_PACKET = Math.floor(60 * 1024 / NOTIFICATION.length);
-
-async function notifications(
-  conn: Deno.Conn,
-  { count }: Task,
-  perChunk: number,
-): Promise<void> {
-  const chunk = encoder.encode(NOTIFICATION.repeat(perChunk));
-  for (; count >= perChunk; count -= perChunk) await writeAll(conn, chunk);
-  await writeAll(conn, chunk.subarray(0, count * NOTIFICATION.length));
-}
-
-async function pingPong(
-  conn: Deno.Conn,
-  { count, latencies }: Task,
-): Promise<number> {
-  const request = encoder.encode(REQUEST);
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  for (let i = 0; i < count; i++) {
-    const start = performance.now();
-    await conn.write(request);
-    await conn.read(buffer);
-    if (latencies) latencies[i] = performance.now() - start;
-  }
-  return 0;
-}
-
-async function pipelined(
-  conn: Deno.Conn,
-  { count, inFlight }: Task,
-): Promise<number> {
-  const requests = encoder.encode(REQUEST.repeat(inFlight));
-  const buffer = new Uint8Array(Math.max(CHUNK_BYTES, inFlight * REPLY_BYTES));
-  const total = count * REPLY_BYTES;
-  let toSend = Math.min(inFlight, count), sent = 0, confirmed = 0, read = 0;
-  while (read < total) {
-    if (toSend > 0) {
-      sent += toSend;
-      await writeAll(conn, requests.subarray(0, toSend * REQUEST.length));
-    }
-    const length = await conn.read(buffer);
-    if (length === null) throw new Error("the server has ended the connection");
-    read += length;
-    const now = Math.floor(read / REPLY_BYTES);
-    toSend = Math.min(now - confirmed, count - sent);
-    confirmed = now;
-  }
-  return 0;
-}
-
-/** Writes without waiting for replies: what the server can do. */
-async function flood(conn: Deno.Conn, task: Task): Promise<void> {
-  const requests = encoder.encode(REQUEST.repeat(PER_CHUNK));
-  async function write(): Promise<void> {
-    for (let { count } = task; count > 0; count -= PER_CHUNK) {
-      const length = Math.min(count, PER_CHUNK) * REQUEST.length;
-      await writeAll(conn, requests.subarray(0, length));
-    }
-  }
-  const writing = write();
-  const buffer = new Uint8Array(4 * CHUNK_BYTES);
-  for (let left = task.count * REPLY_BYTES; left > 0;) {
-    const length = await conn.read(buffer);
-    if (length === null) throw new Error("the server has ended the connection");
-    left -= length;
-  }
-  await writing;
-}
-
-await main(async (port, mode): Promise<Session> => {
-  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+await main(async (task): Promise<Session> => {
+  const hostname = "127.0.0.1";
+  const conn = await Deno.connect({ hostname, port: Number(task.port) });
   conn.setNoDelay(true);
+  const chunkBytes = task.mode === "notify alike 60 KiB"
+    ? PACKET_BYTES
+    : CHUNK_BYTES;
+  const messages = task.mode.startsWith("notify")
+    ? new Messages(notificationTexts(task), chunkBytes)
+    : new Messages(requestTexts(task));
+  const requests = new Requests(conn, messages);
   return {
-    notification: () => writeAll(conn, encoder.encode(NOTIFICATION)),
-    notifications: (task) =>
-      mode === "flood" ? flood(conn, task) : notifications(
-        conn,
-        task,
-        mode === "notify 60 KiB" ? PER_PACKET : PER_CHUNK,
-      ),
-    requests: (task) =>
-      task.inFlight === 1 ? pingPong(conn, task) : pipelined(conn, task),
+    async notifications({ mode, count }) {
+      if (mode === "flood") return await requests.flood(task);
+      while (count > 0) {
+        const few = Math.min(count, messages.count);
+        await writeAll(conn, messages.range(0, few));
+        count -= few;
+      }
+    },
+    async requests(task) {
+      if (task.inFlight === 1) await requests.pingPong(task);
+      else await requests.pipelined(task);
+      return 0;
+    },
     async close() {
       await conn.closeWrite();
       const buffer = new Uint8Array(1024);

@@ -2,9 +2,9 @@
 
 import type { Socket } from "node:net";
 import { SPECIFIERS } from "../peers.ts";
-import { EVENT, keepInFlight, main } from "./client.ts";
+import { main } from "./client.ts";
 
-type Callback = (error: unknown, response: unknown) => void;
+type Callback = (error: unknown, response: { result: unknown }) => void;
 interface Client {
   on(event: "tcp socket", listener: (socket: Socket) => void): void;
   request(
@@ -21,8 +21,11 @@ const { default: jayson } = await import(SPECIFIERS["jayson"]) as {
 /** More connections at a time would wait in the server's queue. */
 const IN_FLIGHT = 64;
 
-await main((port) => {
-  const client = jayson.client.tcp({ host: "127.0.0.1", port });
+await main(({ port, shape: { event, params } }) => {
+  const client = jayson.client.tcp({
+    host: "127.0.0.1",
+    port: Number(port),
+  });
   const open = new Set<Promise<unknown>>();
   client.on("tcp socket", (socket) => {
     socket.setNoDelay(true);
@@ -32,18 +35,22 @@ await main((port) => {
     open.add(closed);
     socket.resume(); // or it does not see that the server has closed
   });
-  const send = (id: null | undefined) =>
+  const send = (i: number, id: null | undefined) =>
     new Promise<unknown>((resolve, reject) =>
-      client.request(EVENT, { ip: "192.168.2.11" }, id, (error, response) => {
+      client.request(event, params(i), id, (error, response) => {
         if (error || id === undefined && !response) reject(error);
-        else resolve(response);
+        else resolve(response?.result);
       })
     );
-  return Promise.resolve({
-    notification: () => send(null),
-    notifications: ({ count }) =>
-      keepInFlight({ count, inFlight: IN_FLIGHT }, () => send(null)),
-    request: () => send(undefined),
+  return {
+    async notifications({ count }) {
+      let i = 0;
+      const some = async () => {
+        while (i < count) await send(i++, null);
+      };
+      await Promise.all(Array.from({ length: IN_FLIGHT }, some));
+    },
+    request: (i) => send(i, undefined),
     close: () => Promise.all(open),
-  });
+  };
 });

@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 import { SPECIFIERS } from "../peers.ts";
-import { EVENT, main } from "./client.ts";
+import { main } from "./client.ts";
 import { closed } from "./socket.ts";
 
 interface Connection {
@@ -21,21 +21,22 @@ const { default: { Client } } = await import(SPECIFIERS["json-rpc2"]) as {
   default: { Client: { $create(port: number, host: string): Client } };
 };
 
-await main(async (port) => {
+await main(async ({ port, shape: { event, params } }) => {
   const connection = await new Promise<Connection>((resolve, reject) => {
-    Client.$create(port, "127.0.0.1").connectSocket((error, connection) =>
-      error ? reject(error) : resolve(connection)
-    );
+    Client.$create(Number(port), "127.0.0.1").connectSocket((
+      error,
+      connection,
+    ) => error ? reject(error) : resolve(connection));
   });
   connection.autoReconnect = false;
   connection.conn.setNoDelay(true);
   return {
-    notification: () => connection.call(EVENT, { ip: "192.168.2.11" }),
-    request: () =>
+    notification: (i) => connection.call(event, params(i)),
+    request: (i) =>
       new Promise((resolve, reject) =>
         connection.call(
-          EVENT,
-          { ip: "192.168.2.11" },
+          event,
+          params(i),
           (error, result) => error ? reject(error) : resolve(result),
         )
       ),

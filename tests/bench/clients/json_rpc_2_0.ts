@@ -1,7 +1,7 @@
 // json-rpc-2.0 brings no transport of its own: it gets that of plain Deno.
 
 import { SPECIFIERS } from "../peers.ts";
-import { EVENT, main } from "./client.ts";
+import { main } from "./client.ts";
 import { LineConnection } from "./line_connection.ts";
 
 interface Client {
@@ -14,9 +14,9 @@ const { JSONRPCClient } = await import(SPECIFIERS["json-rpc-2.0"]) as {
   JSONRPCClient: new (send: (message: unknown) => Promise<void>) => Client;
 };
 
-await main(async (port) => {
+await main(async ({ port, shape: { event, params } }) => {
   const connection = new LineConnection(
-    await Deno.connect({ hostname: "127.0.0.1", port }),
+    await Deno.connect({ hostname: "127.0.0.1", port: Number(port) }),
     (line) => client.receive(JSON.parse(line)),
     () => client.rejectAllPendingRequests("the connection has ended"),
   );
@@ -24,8 +24,8 @@ await main(async (port) => {
     connection.send(JSON.stringify(message) + "\n")
   );
   return {
-    notification: () => client.notify(EVENT, { ip: "192.168.2.11" }),
-    request: () => client.request(EVENT, { ip: "192.168.2.11" }),
+    notification: (i) => client.notify(event, params(i)),
+    request: (i) => client.request(event, params(i)),
     close: () => connection.close(),
   };
 });

@@ -2,13 +2,18 @@
 
 import type { Socket } from "node:net";
 import { SPECIFIERS } from "../peers.ts";
-import { EVENT, main } from "./client.ts";
+import { main } from "./client.ts";
 import { closed } from "./socket.ts";
 
 interface Client {
   _client: Socket;
   connect(): Promise<void>;
-  send(method: string, params: unknown, isNotification?: true): Promise<void>;
+  /** Resolves to the response, or at once if it is a notification. */
+  send(
+    method: string,
+    params: unknown,
+    isNotification?: true,
+  ): Promise<{ result: unknown }>;
   on(event: "error" | "close", listener: () => void): void;
 }
 const { default: JsonRpcClient } = await import(
@@ -19,19 +24,19 @@ const { default: JsonRpcClient } = await import(
   ) => Client;
 };
 
-await main(async (port) => {
+await main(async ({ port, shape: { event, params } }) => {
   console.log = () => {}; // it prints its options, and how it ends
   const client = new JsonRpcClient({
     host: "127.0.0.1",
-    port,
+    port: Number(port),
     reconnect: false,
   });
   await client.connect();
   client._client.setNoDelay(true);
   client.on("error", () => {}); // it would end the process
   return {
-    notification: () => client.send(EVENT, { ip: "192.168.2.11" }, true),
-    request: () => client.send(EVENT, { ip: "192.168.2.11" }),
+    notification: (i) => client.send(event, params(i), true),
+    request: async (i) => (await client.send(event, params(i))).result,
     close: () => closed(client._client),
   };
 });

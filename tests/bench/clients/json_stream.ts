@@ -9,21 +9,35 @@ const MIB = 1024 * 1024;
 const [input, pieceBytes, mib] = Deno.args;
 const length = Number(pieceBytes);
 
-/** By name, one text of each input; they follow each other. */
-const TEXTS: Record<string, string> = {
-  "small replies": '{"jsonrpc":"2.0","result":true,"id":1234567890}',
-  "1 MiB texts": `["${"x".repeat(MIB - 4)}"]`,
-  "1 MiB texts full of escapes": `["${
-    String.raw`\"\\`.repeat((MIB - 4) / 4)
-  }"]`,
+/** By name, the text of each input with a number; they follow each other. */
+const TEXTS: Record<string, (i: number) => string> = {
+  "small responses": (i) =>
+    `{"jsonrpc":"2.0","result":${i},"id":${1_000_000_000 + i}}`,
+  "1 MiB texts": (i) => textOf(i, "x", MIB),
+  "16 MiB texts": (i) => textOf(i, "x", 16 * MIB),
+  "1 MiB texts full of escapes": (i) => textOf(i, String.raw`\"\\`, MIB),
 };
-const text = TEXTS[input];
-const count = Math.floor(Number(mib) * MIB / text.length);
-const bytes = new TextEncoder().encode(text.repeat(count));
 
-/** Splits them, and returns how many texts were found. */
+/** A text of a number and of many pieces. */
+function textOf(i: number, piece: string, length: number): string {
+  const head = `[${1_000_000 + i},"`, tail = `"]`;
+  const count = Math.floor((length - head.length - tail.length) / piece.length);
+  return head + piece.repeat(count) + tail;
+}
+
+const encoder = new TextEncoder();
+const bytes = new Uint8Array(Number(mib) * MIB);
+let filled = 0, count = 0;
+for (;; count++) {
+  const text = encoder.encode(TEXTS[input](count));
+  if (filled + text.length > bytes.length) break;
+  bytes.set(text, filled);
+  filled += text.length;
+}
+
+/** Splits bytes, and returns how many texts were found. */
 function split(bytes: Uint8Array): number {
-  const stream = new JsonStream({ maxMessageBytes: MIB });
+  const stream = new JsonStream({ maxMessageBytes: 16 * MIB });
   let texts = 0;
   const single = new Uint8Array(1); // pushed bytes may be reused
   for (let i = 0; i < bytes.length; i += length) {
@@ -38,10 +52,10 @@ function split(bytes: Uint8Array): number {
   return texts;
 }
 
-split(bytes.subarray(0, Math.ceil(count / 4) * text.length)); // to warm up
+split(bytes.subarray(0, filled >> 2)); // to warm up
 const start = performance.now();
-const texts = split(bytes);
+const texts = split(bytes.subarray(0, filled));
 const seconds = (performance.now() - start) / 1000;
 console.log(
-  JSON.stringify({ rate: bytes.length / 1e6 / seconds, lost: count - texts }),
+  JSON.stringify({ rate: filled / 1e6 / seconds, lost: count - texts }),
 );

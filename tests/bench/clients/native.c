@@ -1,8 +1,8 @@
 /* Events by C: one send() for each, or chunks of 64 KiB of them.
  *
- *     native <port> <mode> <count>
+ *     native <port> <mode> <shape> <count>
  *
- * The mode is "notify", "notify nagle" or "chunks". */
+ * The mode is "notify", "notify nagle" or "notify alike"; the shape is "one". */
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,14 @@ static double now(void) {
   return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* The processor time so far, in microseconds: user and system. */
+static long long cpu_micros(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL +
+         usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
 /* The largest resident memory in KiB, or 0 where /proc does not tell. What
  * getrusage() tells includes the process that started this one. */
 static long peak_kib(void) {
@@ -56,9 +65,9 @@ static long peak_kib(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 4) return 2;
+  if (argc < 5) return 2;
   const char *mode = argv[2];
-  long count = atol(argv[3]);
+  long count = atol(argv[4]);
   struct sockaddr_in address = {
       .sin_family = AF_INET,
       .sin_port = htons((unsigned short)atoi(argv[1])),
@@ -77,7 +86,8 @@ int main(int argc, char **argv) {
   }
 
   double start = now();
-  if (strcmp(mode, "chunks") == 0) {
+  long long cpu = cpu_micros();
+  if (strcmp(mode, "notify alike") == 0) {
     for (long left = count; left > 0; left -= per_chunk) {
       long messages = left < per_chunk ? left : per_chunk;
       send_all(fd, chunk, (size_t)messages * length);
@@ -87,8 +97,8 @@ int main(int argc, char **argv) {
       char event[256]; /* built anew each time, as an application would */
       int size = snprintf(event, sizeof event,
                           "{\"id\":null,\"jsonrpc\":\"2.0\",\"method\":\"%s\","
-                          "\"params\":{\"ip\":\"%s\"}}",
-                          "E_PIKE_BLOCKED", "192.168.2.11");
+                          "\"params\":{\"ip\":\"192.168.%ld.%ld\"}}",
+                          "E_PIKE_BLOCKED", i >> 8 & 15, i & 255);
       send_all(fd, event, (size_t)size);
     }
   }
@@ -97,8 +107,11 @@ int main(int argc, char **argv) {
   while (read(fd, rest, sizeof rest) > 0) {
   }
   double seconds = now() - start;
+  cpu = cpu_micros() - cpu;
 
-  printf("{\"seconds\":%.9f,\"sent\":%ld,\"failed\":0", seconds, count);
+  printf("{\"seconds\":%.9f,\"cpuMicros\":%lld,\"sent\":%ld,"
+         "\"delivered\":%ld,\"refused\":0,\"late\":0,\"failed\":0",
+         seconds, cpu, count, count);
   long peak = peak_kib();
   if (peak > 0) printf(",\"peakBytes\":%ld", peak * 1024);
   printf("}\n");

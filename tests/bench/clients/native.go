@@ -1,6 +1,6 @@
 // Events by Go, as one writes that: encoding/json into a buffered connection.
 //
-//	native <port> <mode> <count>
+//	native <port> <mode> <shape> <count>
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -48,18 +49,28 @@ func peak() string {
 	return fmt.Sprintf(",\"peakBytes\":%d", kib*1024)
 }
 
+// cpuMicros is the processor time so far, user and system.
+func cpuMicros() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	nanos := usage.Utime.Nano() + usage.Stime.Nano()
+	return nanos / 1000
+}
+
 func run(port string, count int) error {
 	conn, err := net.Dial("tcp", "127.0.0.1:"+port) // TCP_NODELAY by default
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	start, cpu := time.Now(), cpuMicros()
 	writer := bufio.NewWriterSize(conn, bufferBytes)
 	for i := 0; i < count; i++ {
 		message, err := json.Marshal(event{
 			Version: "2.0",
 			Method:  "E_PIKE_BLOCKED",
-			Params:  params{IP: "192.168.2.11"},
+			Params:  params{IP: fmt.Sprintf("192.168.%d.%d", i>>8&15, i&255)},
 		})
 		if err != nil {
 			return err
@@ -79,13 +90,14 @@ func run(port string, count int) error {
 		return err
 	}
 	seconds := time.Since(start).Seconds()
-	fmt.Printf("{\"seconds\":%.9f,\"sent\":%d,\"failed\":0%s}\n",
-		seconds, count, peak())
+	fmt.Printf("{\"seconds\":%.9f,\"cpuMicros\":%d,\"sent\":%d,"+
+		"\"delivered\":%d,\"refused\":0,\"late\":0,\"failed\":0%s}\n",
+		seconds, cpuMicros()-cpu, count, count, peak())
 	return nil
 }
 
 func main() {
-	count, err := strconv.Atoi(os.Args[3])
+	count, err := strconv.Atoi(os.Args[4])
 	if err == nil {
 		err = run(os.Args[1], count)
 	}

@@ -1,50 +1,81 @@
-// Plain Deno: the client that one writes in 60 lines when there is no library,
-// line_connection.ts included. It has neither time-outs, limits nor errors.
+// Plain Deno: what one writes in some 60 lines when there is no library. It has
+// neither time-outs, bounds nor errors. Texts are joined, and go out in chunks
+// that a packet of the loopback can carry. Each message is a line, as lines are
+// the easiest to split, and the fastest.
 
-import { EVENT, main, type Task } from "./client.ts";
-import { LineConnection } from "./line_connection.ts";
+import { main } from "./client.ts";
 
-/** How many events are written at once when it is done by hand. */
-const BATCH = 1000;
+const CHUNK_LENGTH = 60 * 1024;
+const encoder = new TextEncoder();
 
-await main(async (port, mode) => {
+await main(async ({ port, shape: { event, params } }) => {
+  const hostname = "127.0.0.1";
+  const conn = await Deno.connect({ hostname, port: Number(port) });
+  conn.setNoDelay(true);
   const waiting = new Map<number, (result: unknown) => void>();
-  const connection = new LineConnection(
-    await Deno.connect({ hostname: "127.0.0.1", port }),
-    (line) => {
-      const { id, result } = JSON.parse(line);
-      waiting.get(id)!(result);
-      waiting.delete(id);
-    },
-  );
-  let lastId = 0;
-  const message = (id: number | null) =>
-    JSON.stringify({
-      id,
-      jsonrpc: "2.0",
-      method: EVENT,
-      params: { ip: "192.168.2.11" },
-    }) + "\n";
+  let text = "", chunks: Uint8Array[] = [], lastId = 0;
+  let written: Promise<void> | undefined;
 
-  async function byHand({ count }: Task): Promise<void> {
-    while (count > 0) {
-      let text = "";
-      for (let i = 0; i < BATCH && count > 0; i++, count--) {
-        text += message(null);
+  function endChunk(): void {
+    chunks.push(encoder.encode(text));
+    text = "";
+  }
+
+  function send(id: string, i: number): Promise<void> {
+    const body = JSON.stringify(params(i));
+    text += `{${id}"jsonrpc":"2.0","method":"${event}","params":${body}}\n`;
+    if (text.length >= CHUNK_LENGTH) endChunk();
+    return written ??= write();
+  }
+
+  async function write(): Promise<void> {
+    await Promise.resolve(); // what is sent in one turn goes out together
+    for (;;) {
+      if (text !== "") endChunk();
+      if (chunks.length === 0) break;
+      const taken = chunks;
+      chunks = [];
+      for (let bytes of taken) {
+        while (bytes.length > 0) {
+          bytes = bytes.subarray(await conn.write(bytes));
+        }
       }
-      await connection.send(text);
+    }
+    written = undefined;
+  }
+
+  async function read(): Promise<void> {
+    const decoder = new TextDecoder(), buffer = new Uint8Array(64 * 1024);
+    let rest = "";
+    for (;;) {
+      const length = await conn.read(buffer);
+      if (length === null) return;
+      const bytes = buffer.subarray(0, length);
+      rest += decoder.decode(bytes, { stream: true });
+      const lines = rest.split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) {
+        const { id, result } = JSON.parse(line);
+        waiting.get(id)!(result);
+        waiting.delete(id);
+      }
     }
   }
 
+  const reading = read();
   return {
-    notification: () => connection.send(message(null)),
-    notifications: mode === "notify by hand" ? byHand : undefined,
-    request: () =>
-      new Promise((resolve) => {
-        const id = ++lastId;
-        waiting.set(id, resolve);
-        connection.send(message(id));
-      }),
-    close: () => connection.close(),
+    notification: (i) => send('"id":null,', i),
+    request(i) {
+      const id = ++lastId;
+      send(`"id":${id},`, i);
+      return new Promise((resolve) => waiting.set(id, resolve));
+    },
+    flush: async () => await written,
+    async close() {
+      await written;
+      await conn.closeWrite();
+      await reading;
+      conn.close();
+    },
   };
 });

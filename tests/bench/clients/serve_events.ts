@@ -1,16 +1,17 @@
-// This project's server for events, with a handler that counts. It speaks to
-// its parent as server.ts does.
+// This project's server for events, with its defaults: a handler that counts
+// notifications, and answers requests with the number that they bring.
 
 import { serveEvents } from "../../../mod.ts";
-import type { Received } from "../processes.ts";
+import { reportToParent } from "../server/parent.ts";
 
-let messages = 0;
-await using server = serveEvents({ port: 0 }, () => {
-  messages++;
+const received = { messages: 0, requests: 0, oddBytes: 0 };
+await using server = serveEvents({ port: 0 }, ({ id, params }) => {
+  if (id == null) {
+    received.messages++;
+    return;
+  }
+  received.requests++;
+  return (params as { n: number }).n;
 });
-console.log(JSON.stringify({ ports: [server.addr.port] }));
-for await (const _line of Deno.stdin.readable) {
-  const received: Received = { messages, requests: 0, oddBytes: 0 };
-  console.log(JSON.stringify(received));
-  messages = 0;
-}
+const port = Number(/\d+$/.exec(server.socket)![0]);
+await reportToParent([port], received);

@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from "node:net";
 import { SPECIFIERS } from "../peers.ts";
-import { EVENT, main } from "./client.ts";
+import { main } from "./client.ts";
 import { closed } from "./socket.ts";
 
 interface Connection {
@@ -17,10 +17,10 @@ const { createMessageConnection, StreamMessageReader, StreamMessageWriter } =
     StreamMessageWriter: new (socket: Socket) => unknown;
   };
 
-await main(async (port) => {
-  const socket = connect(port, "127.0.0.1");
+await main(async ({ port, shape: { event, params } }) => {
+  const socket = connect(Number(port), "127.0.0.1");
   await new Promise<void>((resolve) => socket.once("connect", resolve));
-  if (!Deno.args.includes("nagle")) socket.setNoDelay(true);
+  if (!Deno.args.includes('"nagle"')) socket.setNoDelay(true);
   const connection = createMessageConnection(
     new StreamMessageReader(socket),
     new StreamMessageWriter(socket),
@@ -28,9 +28,8 @@ await main(async (port) => {
   connection.listen();
   let last: Promise<unknown> = Promise.resolve(); // it writes in order
   return {
-    notification: () =>
-      last = connection.sendNotification(EVENT, { ip: "192.168.2.11" }),
-    request: () => connection.sendRequest(EVENT, { ip: "192.168.2.11" }),
+    notification: (i) => last = connection.sendNotification(event, params(i)),
+    request: (i) => connection.sendRequest(event, params(i)),
     async close() {
       await last;
       await closed(socket);

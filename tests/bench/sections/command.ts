@@ -8,6 +8,7 @@ import {
   type Server,
 } from "../processes.ts";
 import type { Sample } from "../section.ts";
+import { SHAPES } from "../shapes.ts";
 
 /** How often the memory of a running process is looked at. */
 const LOOK_MS = 20;
@@ -22,8 +23,12 @@ export function commandArgs(...args: string[]): string[] {
 /** Makes a file of so many events, a line each, as `pump` reads them. */
 export async function writeEvents(count: number): Promise<string> {
   const path = await Deno.makeTempFile({ suffix: ".ndjson" });
-  const line = '{"event":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}\n';
-  await Deno.writeTextFile(path, line.repeat(count));
+  const { event, params } = SHAPES.one;
+  let lines = "";
+  for (let i = 0; i < count; i++) {
+    lines += JSON.stringify({ event, params: params(i) }) + "\n";
+  }
+  await Deno.writeTextFile(path, lines);
   return path;
 }
 

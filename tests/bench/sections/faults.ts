@@ -8,7 +8,7 @@ import {
   type Row,
   type Section,
 } from "../section.ts";
-import { needPackage, OURS, PACKAGES } from "./common.ts";
+import { FILES, needPackage, OURS, PACKAGES, PLAIN } from "./common.ts";
 
 const REQUESTS = 20_000, ANSWERED = 1000;
 const NOTIFICATIONS = 500_000, READ = 100_000;
@@ -16,7 +16,8 @@ const NOTIFICATIONS = 500_000, READ = 100_000;
 const MESSAGE_BYTES = 85;
 
 const CLIENTS = {
-  [OURS]: "event_jsonrpc.ts",
+  [OURS]: FILES.ours,
+  [PLAIN]: FILES.plain,
   ...PACKAGES,
 };
 
@@ -41,6 +42,7 @@ export function faults(options: Options): Promise<Section> {
         file,
         server.port,
         `fault ${mode}`,
+        "one",
         count,
       );
       return { resolved, rejected, pending };

@@ -4,79 +4,94 @@
 import { Server } from "../processes.ts";
 import {
   compared,
+  CPU,
   format,
   LOST,
   type Options,
   ratioTarget,
-  type Row,
   type Section,
+  UNDONE,
 } from "../section.ts";
-import { measureClient, needPackage, OURS, PACKAGES } from "./common.ts";
+import {
+  clientRow,
+  dispose,
+  FILES,
+  OURS,
+  type PackageName,
+  packageRow,
+  PACKAGES,
+  PLAIN,
+} from "./common.ts";
+
+const COUNT = 10_000;
+const KINDS = ["sleeping", "spinning"] as const;
+type Kind = typeof KINDS[number];
+/** Times plain Deno's. */
+const MOST = [["p50", 1.1], ["p99", 1.25]] as const;
+
+const nameOf = (who: string, kind: Kind) => `${who}, ${kind} server`;
 
 export async function latency(options: Options): Promise<Section> {
-  const sleeping = await Server.start();
-  const spinning = await Server.start("--spin");
-  const row = (
-    name: string,
-    server: Server,
-    file: string,
-    count: number,
-  ): Row => {
-    const kind = server === spinning ? "spinning" : "sleeping";
-    return {
-      name: `${name}, ${kind} server`,
-      floor: `floor, ${kind} server`,
-      measure() {
-        if (file === PACKAGES[name as keyof typeof PACKAGES]) {
-          needPackage(options, name);
-        }
-        const size = options.isQuick ? Math.ceil(count / 10) : count;
-        return measureClient(server, file, "request", size, 1);
-      },
-    };
+  const servers = {
+    sleeping: await Server.start(),
+    spinning: await Server.start("--spin"),
   };
-  const rows = [sleeping, spinning].flatMap((server) => [
-    row("floor", server, "floor.ts", 5000),
-    row(OURS, server, "event_jsonrpc.ts", 5000),
-    row("plain Deno", server, "plain.ts", 5000),
-    ...Object.entries(PACKAGES).map(([name, file]) =>
-      row(name, server, file, name === "jayson" ? 500 : 3000)
-    ),
-  ]);
-  rows.push({
-    name: "vscode-jsonrpc as it comes (Nagle on), sleeping server",
-    floor: "floor, sleeping server",
-    measure() {
-      needPackage(options, "vscode-jsonrpc");
-      const file = PACKAGES["vscode-jsonrpc"];
-      return measureClient(sleeping, file, "request", 20, 1, "nagle");
-    },
+  const run = { mode: "request", shape: "number", inFlight: 1 } as const;
+  const rows = KINDS.flatMap((kind) => {
+    const server = servers[kind], yardstick = nameOf(PLAIN, kind);
+    const row = (who: string, file: string) =>
+      clientRow(options, nameOf(who, kind), yardstick, {
+        ...run,
+        server,
+        file,
+        count: COUNT,
+      });
+    return [
+      row(PLAIN, FILES.plain),
+      row(OURS, FILES.ours),
+      row("floor", FILES.floor),
+      ...(Object.keys(PACKAGES) as PackageName[]).map((name) =>
+        packageRow(options, nameOf(name, kind), yardstick, name, {
+          ...run,
+          server,
+          count: name === "jayson" ? 500 : 3000,
+        })
+      ),
+    ];
   });
-  const targets = ["sleeping", "spinning"].flatMap((kind) =>
-    ([["p50", 1.1], ["p99", 1.25]] as const).map(([key, atMost]) =>
-      ratioTarget(
-        `of the floor's ${key}, ${kind} server`,
-        { atMost },
-        `${OURS}, ${kind} server`,
-        `floor, ${kind} server`,
-        key,
-      )
-    )
+  const nagle = "vscode-jsonrpc as it comes (Nagle on)";
+  rows.push(
+    packageRow(
+      options,
+      nameOf(nagle, "sleeping"),
+      nameOf(PLAIN, "sleeping"),
+      "vscode-jsonrpc",
+      { ...run, server: servers.sleeping, count: 20, options: "nagle" },
+    ),
   );
   return {
     title: "One request in flight",
     columns: [
       compared("p50", "p50 µs", format.micros),
       compared("p99", "p99 µs", format.micros),
+      CPU,
       LOST,
+      ...UNDONE,
     ],
     rows,
-    targets,
+    targets: KINDS.flatMap((kind) =>
+      MOST.map(([key, atMost]) =>
+        ratioTarget(
+          `times plain Deno's ${key}, ${kind} server`,
+          { atMost },
+          nameOf(OURS, kind),
+          nameOf(PLAIN, kind),
+          key,
+        )
+      )
+    ),
     note:
       "A thread of the spinning server keeps the processors from falling asleep.",
-    async [Symbol.asyncDispose]() {
-      await sleeping[Symbol.asyncDispose]();
-      await spinning[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => dispose(...Object.values(servers)),
   };
 }

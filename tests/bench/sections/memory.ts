@@ -1,9 +1,17 @@
 // The largest resident memory, as the operating system accounts for it.
 
 import { runClient, Server } from "../processes.ts";
-import { type Options, PEAK, type Results, type Section } from "../section.ts";
+import {
+  LOST,
+  type Options,
+  PEAK,
+  type Results,
+  type Sample,
+  type Section,
+  UNDONE,
+} from "../section.ts";
 import { pumpFile, writeEvents } from "./command.ts";
-import { measureClient } from "./common.ts";
+import { dispose, FILES, measureClient, OURS, PLAIN } from "./common.ts";
 
 const MIB = 1024 * 1024;
 /** The client's default bound of its queue. */
@@ -11,21 +19,36 @@ const BOUND_MIB = 16;
 
 const BARE = "bare script that writes one message";
 const STYLES = ["tight", "macrotask", "microtask"];
+/** What allows a million events to wait. */
+const ROOMY = { maxQueueBytes: 1024 * MIB, timeoutMs: 60_000 };
 
 export async function memory(options: Options): Promise<Section> {
   const server = await Server.start();
   const mute = await Server.start("--mute");
   const count = options.isQuick ? 20_000 : 1_000_000;
   const path = await writeEvents(count);
-  const tight = `${count.toLocaleString("en-US")} events in a tight loop`;
+  const atOnce = `${count.toLocaleString("en-US")} events in one go`;
+  const plain = `${atOnce}: ${PLAIN}`, defaults = `${atOnce}: ${OURS}`;
+  const roomy = `${defaults}, maxQueueBytes 1 GiB, timeoutMs 60,000`;
   const pump = `${count.toLocaleString("en-US")} lines through pump`;
   const stalled = (style: string) =>
-    `until the queue is full, server not reading, ${
+    `until the queue is full, server not reading, no time-out, ${
       style === "tight" ? "tight loop" : `one per ${style}`
     }`;
-  const peak = async (sample: Promise<{ peakBytes?: number }>) => {
+  const raised = async (file: string, options = {}): Promise<Sample> => {
+    const { peakBytes, lost, refused, late } = await measureClient({
+      server,
+      file,
+      mode: "notify at once",
+      shape: "one",
+      count,
+      options,
+    });
+    return { peakBytes, lost, refused, late };
+  };
+  const peakOf = async (sample: Promise<{ peakBytes?: number }>) => {
     const { peakBytes } = await sample;
-    return { peakBytes };
+    return { peakBytes, lost: 0 };
   };
   const mib = (results: Results, row: string) => {
     const bytes = results.median(row, PEAK.key);
@@ -33,28 +56,27 @@ export async function memory(options: Options): Promise<Section> {
   };
   return {
     title: "Memory",
-    columns: [{ ...PEAK, hasSpread: true }],
+    columns: [{ ...PEAK, hasSpread: true }, LOST, ...UNDONE],
     rows: [
       {
         name: BARE,
-        measure: () => peak(runClient("one_message.ts", server.port, "memory")),
-      },
-      {
-        name: tight,
         measure: () =>
-          peak(measureClient(server, "event_jsonrpc.ts", "notify", count)),
+          peakOf(runClient("one_message.ts", server.port, "memory")),
       },
-      { name: pump, measure: () => peak(pumpFile(server, path, count)) },
+      { name: plain, measure: () => raised(FILES.plain) },
+      { name: defaults, measure: () => raised(FILES.ours) },
+      { name: roomy, measure: () => raised(FILES.ours, ROOMY) },
+      { name: pump, measure: () => peakOf(pumpFile(server, path, count)) },
       ...STYLES.map((style) => ({
         name: stalled(style),
-        measure: () => peak(runClient("stalled.ts", mute.port, style)),
+        measure: () => peakOf(runClient("stalled.ts", mute.port, style)),
       })),
     ],
     targets: [
       {
-        text: `MiB: ${tight}`,
+        text: `MiB: ${roomy}`,
         atMost: 200,
-        value: (results) => mib(results, tight),
+        value: (results) => mib(results, roomy),
       },
       {
         text: `MiB: ${pump}`,
@@ -72,8 +94,7 @@ export async function memory(options: Options): Promise<Section> {
     ],
     maxRounds: 3,
     async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]();
-      await mute[Symbol.asyncDispose]();
+      await dispose(server, mute);
       await Deno.remove(path);
     },
   };

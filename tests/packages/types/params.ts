@@ -1,0 +1,98 @@
+// Compiled by the test of types; not run.
+
+import {
+  EventClient,
+  type EventClientEventMap,
+  EventInterface,
+  type EventParams,
+  JsonText,
+  type JsonValue,
+  NamedParams,
+} from "../../../mod.ts";
+
+interface Blocked {
+  ip: string;
+  port?: number;
+  nested: { deep: string[] };
+}
+declare const blocked: Blocked;
+declare const params: EventParams;
+declare const record: Record<string, unknown>;
+declare const list: readonly (string | number)[];
+declare const mixed: { ip: string } | readonly number[];
+declare const maybe: { ip: string } | undefined;
+declare const json: { [name: string]: JsonValue };
+declare const maybeSignal: AbortSignal | undefined;
+declare const maybeNumber: number | undefined;
+
+const client = new EventClient("jsonrpc:127.0.0.1:8080", {
+  timeoutMs: maybeNumber,
+});
+client.raise("E_X");
+client.raise("E_X", undefined, { signal: maybeSignal, timeoutMs: maybeNumber });
+client.raise("E_X", blocked);
+client.raise("E_X", params);
+client.raise("E_X", record);
+client.raise("E_X", list);
+client.raise("E_X", mixed);
+client.raise("E_X", maybe);
+client.raise("E_X", json);
+client.raise("E_X", JSON.parse("{}"));
+client.raise("E_X", new NamedParams([["a", 1]]));
+client.raise("E_X", new JsonText("{}"));
+client.raise("E_X", { ip: "x", list: [1, { a: null }] });
+client.raise("E_X", [blocked, 2]);
+const raw: Promise<JsonText | undefined> = client.raise("E_X", {}, {
+  rawResult: true,
+});
+const parsed: Promise<JsonValue | undefined> = client.raise("E_X", {});
+export { parsed, raw };
+
+// @ts-expect-error: a Date
+client.raise("E_X", { at: new Date() });
+// @ts-expect-error: a function
+client.raise("E_X", { f() {} });
+// @ts-expect-error: a bigint
+client.raise("E_X", { n: 1n });
+// @ts-expect-error: undefined
+client.raise("E_X", { n: undefined });
+// @ts-expect-error: a Map within
+client.raise("E_X", { n: { m: new Map() } });
+// @ts-expect-error: a Date in an array
+client.raise("E_X", [new Date()]);
+// @ts-expect-error: a text
+client.raise("E_X", "text");
+
+const onDisconnect = (event: EventClientEventMap["disconnect"]) =>
+  console.log(event.detail.error?.message);
+client.addEventListener("disconnect", onDisconnect);
+client.removeEventListener("disconnect", onDisconnect);
+client.addEventListener("connect", {
+  handleEvent: (event: Event) => console.log(event.type),
+});
+// @ts-expect-error: there is no such event
+client.addEventListener("disconected", () => {});
+
+const events = new EventInterface();
+events.addEventListener("failed", function once(event) {
+  console.log(event.detail.event);
+  events.removeEventListener("failed", once);
+});
+
+/** The events of an application. */
+interface MyEvents {
+  E_A: Blocked;
+  E_B: { n: number };
+  E_C: string[];
+}
+const typed = new EventClient<MyEvents>("jsonrpc:127.0.0.1:8080");
+typed.raise("E_A", blocked);
+typed.raise("E_B", { n: 1 });
+typed.raise("E_C", ["a"]);
+typed.raise("E_B", new NamedParams([["n", 1]]));
+// @ts-expect-error: a value of another type
+typed.raise("E_B", { n: "x" });
+// @ts-expect-error: another name
+typed.raise("E_D", { n: 1 });
+// @ts-expect-error: another param
+typed.raise("E_B", { m: 1 });
