@@ -201,16 +201,19 @@ function subscriberOf(
   }
 }
 
+/** A subscriber, and when it ends, if its Event Interface tells it. */
+type ShownSubscriber = Subscriber & {
+  /** In ms since the epoch. */
+  readonly expiresAt?: number | undefined;
+};
+
 /** Shows a subscriber as OpenSIPS 4.0 does; `now` is in ms since the epoch. */
-function showAt(now: number): (subscriber: Subscriber) => unknown {
-  return ({ socket, expire, ...rest }) => {
-    const { expiresAt = now + 1000 * (expire ?? 0) } = rest as {
-      expiresAt?: number;
-    }; // MERGE
-    if (expire === undefined || expiresAt === undefined) {
-      return { socket, expire: "never" };
-    }
-    const ttl = Math.ceil((expiresAt - now) / 1000);
+function showAt(now: number): (subscriber: ShownSubscriber) => unknown {
+  return ({ socket, expire, expiresAt }) => {
+    if (expire === undefined) return { socket, expire: "never" };
+    const ttl = expiresAt === undefined
+      ? expire
+      : Math.ceil((expiresAt - now) / 1000);
     return { socket, expire, ttl: ttl > 0 ? ttl : "expired" };
   };
 }

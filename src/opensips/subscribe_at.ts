@@ -17,6 +17,7 @@ import {
   type Ask,
   type Change,
   type Heard,
+  type Span,
   SubscriptionLife,
 } from "./subscription_life.ts";
 
@@ -318,27 +319,26 @@ export class OpenSipsSubscription extends EventTarget
   }
 
   #tell(change: Change): void {
-    const { kind, ...rest } = change;
-    this.dispatchEvent(new CustomEvent(kind, { detail: toDetail(rest) }));
+    const { kind, ...detail } = toDetail(change);
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
 }
 
 /** What listeners get: times are dates. */
-function toDetail(change: DistributiveOmit<Change, "kind">): object {
-  if ("from" in change) return { ...change, from: toDate(change.from) };
-  if ("socket" in change) {
-    const { missed } = change;
-    return {
-      ...change,
-      missed: missed &&
-        { from: toDate(missed.from), until: toDate(missed.until) },
-    };
+function toDetail(change: Change): { kind: string; [name: string]: unknown } {
+  switch (change.kind) {
+    case "lost":
+      return { ...change, from: toDate(change.from) };
+    case "subscribed":
+      return { ...change, missed: change.missed && toMissed(change.missed) };
+    default:
+      return change;
   }
-  return change;
 }
 
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
-  : never;
+function toMissed({ from, until }: Span): MissedTime {
+  return { from: toDate(from), until: toDate(until) };
+}
 
 /** The date of a time on the clock of performance.now(). */
 function toDate(ms: number): Date {

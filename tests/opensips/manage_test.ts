@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { EventInterface, type JsonValue, serveEvents } from "../../mod.ts";
+import {
+  EventInterface,
+  type JsonValue,
+  serveEvents,
+  type Subscriber,
+} from "../../mod.ts";
 import { manage, type ManageOptions } from "../../src/opensips/mod.ts";
 import { settled } from "../helpers/fake_time.ts";
 import { gate, TextReader } from "../helpers/tcp.ts";
@@ -421,4 +426,27 @@ Deno.test("manage() refuses a batch of more than 100", async () => {
     "the batch has more than 100 members",
   );
   assertEquals(JSON.parse((await manage(events, batch(100)))!).length, 100);
+});
+
+Deno.test("subscribers_list tells the seconds that are left, and what has expired", async () => {
+  let left = 0;
+  class Dated extends EventInterface {
+    override subscribers(event?: string): Subscriber[] {
+      const expiresAt = Date.now() + left;
+      return super.subscribers(event).map((s) => ({ ...s, expiresAt }));
+    }
+  }
+  await using events = new Dated();
+  events.subscribe("E_X", "jsonrpc:h:1", { expire: 60 });
+  const list = `{"jsonrpc":"2.0","id":1,"method":"evi:subscribers"}`;
+  for (
+    const [ms, ttl] of [[59_900, 60], [5_500, 6], [0, "expired"], [
+      -9,
+      "expired",
+    ]] as const
+  ) {
+    left = ms;
+    const { result } = JSON.parse((await manage(events, list))!);
+    assertEquals(result.Events[0].Subscribers[0].ttl, ttl);
+  }
 });
