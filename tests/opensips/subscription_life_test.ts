@@ -377,3 +377,29 @@ Deno.test("SubscriptionLife ends at once when nothing was asked for, or nobody r
   assertEquals(world.run(), undefined);
   assertEquals(world.take().asked.length, 1, "the others expire");
 });
+
+Deno.test("SubscriptionLife takes one that is over and still listed for lost", () => {
+  const world = new World();
+  world.pass(5_000);
+  world.take();
+  world.respond = (ask) =>
+    ask.kind !== "subscribers" ? World.prototype.respond.call(world, ask) : {
+      kind: "subscribers",
+      list: [{ event: "E_A", socket: `tcp:${ADDRESS}`, expire: 100, ttl: 0 }],
+    };
+  world.pass(10_000);
+  assertEquals(world.take().kinds, ["lost", "subscribed"]);
+});
+
+Deno.test("SubscriptionLife does not end what OpenSIPS never took", () => {
+  const world = new World({ events: ["E_A", "E_B"] });
+  world.respond = (ask) =>
+    ask.kind === "subscribe" && ask.event === "E_B"
+      ? (world.asked.push(`${ask.event} ${ask.expire}`), refused(403))
+      : World.prototype.respond.call(world, ask);
+  world.pass(5_000);
+  world.take();
+  world.life.end();
+  world.run();
+  assertEquals(world.take().asked, [`E_A tcp:${ADDRESS} 0`]);
+});
