@@ -1,19 +1,20 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { EventInterface, type JsonValue, serveEvents } from "../../mod.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
-  manage,
-  type ManagementOptions,
-  manageOverHttp,
-} from "../../src/opensips/mod.ts";
-import recorded from "../data/opensips-mi.json" with { type: "json" };
-import { gate } from "../helpers/tcp.ts";
+  EventInterface,
+  type JsonValue,
+  serveEvents,
+  type Subscriber,
+} from "../../mod.ts";
+import { manage, type ManageOptions } from "../../src/opensips/mod.ts";
+import { settled } from "../helpers/fake_time.ts";
+import { gate, TextReader } from "../helpers/tcp.ts";
 
-/** What a command answers: its result or its error. */
+/** What a command responds: its result or its error, without the seconds left. */
 async function ask(
   events: EventInterface,
   method: string,
   params?: JsonValue,
-  options?: ManagementOptions,
+  options?: ManageOptions,
 ): Promise<unknown> {
   const text = await manage(events, {
     jsonrpc: "2.0",
@@ -21,29 +22,17 @@ async function ask(
     id: 1,
     ...params !== undefined && { params },
   }, options);
-  const { id, jsonrpc, ...answer } = JSON.parse(text!);
+  const { id, jsonrpc, ...response } = JSON.parse(
+    text!.replaceAll(/,"ttl":\d+/g, ""),
+  );
   assertEquals([id, jsonrpc], [1, "2.0"]);
-  return answer.result ?? answer.error;
+  return response.result ?? response.error;
 }
 
-const INVALID = { code: -32602, message: "Invalid params" };
-const BAD_VALUE = { code: 400, message: "Bad parameter value" };
-
-Deno.test("manage() answers as OpenSIPS does: the recorded exchange", async () => {
-  await using events = new EventInterface();
-  for (const event of recorded.before.published) events.publish(event);
-  for (const { event, socket, expire } of recorded.before.subscribed) {
-    const seconds = typeof expire === "number" ? expire : undefined;
-    events.subscribe(event, socket, { expire: seconds });
-  }
-  // OpenSIPS has events of its own, which came first; ours has none.
-  const own = JSON.stringify(recorded.exchange)
-    .replaceAll(/\{"name":"E_CORE_\w+","id":\d\},/g, "")
-    .replaceAll(`"id":4`, `"id":0`);
-  for (const [request, answer] of JSON.parse(own)) {
-    const text = await manage(events, request);
-    assertEquals(JSON.parse(text!), answer, JSON.stringify(request));
-  }
+const invalid = (data: string) => ({
+  code: -32602,
+  message: "Invalid params",
+  data,
 });
 
 Deno.test("manage() leaves out what is recorded as a fault", async () => {
@@ -76,28 +65,70 @@ Deno.test("event_subscribe takes named and positional params, and refuses others
     "OK",
   );
   assertEquals(events.subscribers().map(({ expire }) => expire), [3600, 60]);
-  for (
-    const params of [
-      [],
-      {},
-      ["E_X", "jsonrpc:h:1", 1, 2],
+  const number = "Too few or too many parameters: " +
+    "expected event and socket, or event, socket and expire";
+  const names = "expected event and socket, or event, socket and expire";
+  const wrong: [JsonValue, string][] = [
+    [[], number],
+    [{}, number],
+    [["E_X", "jsonrpc:h:1", 1, 2], number],
+    [
       { event: "E_X", socket: "jsonrpc:h:1", expires: 1 },
-      { event: "E_X", expire: 1 },
-      ["E_X", 1],
-      ["E_X", "jsonrpc:h:1", 1.5],
-      ["E_X", "jsonrpc:h:1", "soon"],
-      ["E_X", "jsonrpc:h:1", null],
-      ["", "jsonrpc:h:1"],
-      ["E_X", ""],
-    ] as JsonValue[]
-  ) assertEquals(await subscribe(params), INVALID, JSON.stringify(params));
-  for (
-    const params of [
-      ["E_Y", "jsonrpc:h:1"],
-      ["E_X", "h:1"],
-      ["E_X", "virtual:PARALLEL"],
-    ]
-  ) assertEquals(await subscribe(params), BAD_VALUE, JSON.stringify(params));
+      `Named parameters do not match: "expires" is not one of them, ${names}`,
+    ],
+    [{ event: "E_X", expire: 1 }, `Named parameters do not match: ${names}`],
+    [["E_X", "jsonrpc:h:1", "soon"], "Bad type for parameter 'expire'"],
+    [["E_X", "jsonrpc:h:1", null], "Bad type for parameter 'expire'"],
+    [["E_X", "jsonrpc:h:1", [60]], "Bad type for parameter 'expire'"],
+    [["E_X", "jsonrpc:h:1", -0.5], "Negative expire value"],
+    [["", "jsonrpc:h:1"], "Bad type for parameter 'event'"],
+    [[true, "jsonrpc:h:1"], "Bad type for parameter 'event'"],
+    [["E_X", ""], "Bad type for parameter 'socket'"],
+    [["E_X", {}], "Bad type for parameter 'socket'"],
+  ];
+  for (const [params, data] of wrong) {
+    assertEquals(
+      await subscribe(params),
+      invalid(data),
+      JSON.stringify(params),
+    );
+  }
+  const bad: [JsonValue, string][] = [
+    [["E_Y", "jsonrpc:h:1"], `the event "E_Y" is not published`],
+    [["E_X", 1], "Cannot parse socket"],
+    [["E_X", "h:1"], "Cannot parse socket"],
+    [["E_X", "virtual:PARALLEL"], "Cannot parse socket"],
+    [
+      ["E_X", `virtual:PARALLEL${" jsonrpc:h:1".repeat(20_000)}`],
+      "the virtual socket has 20000 sockets, expected at most 100",
+    ],
+  ];
+  for (const [params, data] of bad) {
+    const { code, message, data: said } = await subscribe(params) as {
+      code: number;
+      message: string;
+      data: string;
+    };
+    assertEquals([code, message], [400, "Bad parameter value"]);
+    assertStringIncludes(said, data);
+  }
+  assertEquals(events.subscribers().length, 2);
+});
+
+Deno.test("event_subscribe keeps a subscription at least as long as was asked", async () => {
+  await using events = new EventInterface();
+  events.publish("E_X");
+  const asked: [expire: JsonValue, kept: number | undefined][] = [
+    ["60", 60],
+    [1.5, 2],
+    [0.2, 1],
+    [1e300, 2147483647],
+    ["0", undefined],
+  ];
+  for (const [expire, kept] of asked) {
+    await ask(events, "event_subscribe", ["E_X", "jsonrpc:h:1", expire]);
+    assertEquals(events.subscribers()[0]?.expire, kept, `${expire}`);
+  }
 });
 
 Deno.test("event_subscribe asks for each socket whether events may go there", async () => {
@@ -150,11 +181,23 @@ Deno.test("raise_event raises, and does not wait for deliveries", async () => {
   assertEquals(await raise(["E_X", [3, "5"]]), "OK");
   assertEquals(await raise({ event: "E_X", params: { ip: "::1" } }), "OK");
   assertEquals(await raise(["E_X", `{"ip":"::2"}`]), "OK");
-  const badParams = { code: 400, message: "Bad Params" };
-  for (const params of ["ip", "1", 1, true, { event: "taken" }]) {
-    assertEquals(await raise(["E_X", params]), badParams);
+  for (
+    const params of ["ip", "1", '"{}"', "", 1, true, null, { event: "taken" }]
+  ) {
+    const { code, message, data } = await raise(["E_X", params]) as {
+      code: number;
+      message: string;
+      data: string;
+    };
+    assertEquals([code, message], [400, "Bad Params"], JSON.stringify(params));
+    assert(data.length > 0);
   }
-  assertEquals(await raise([]), INVALID);
+  assertEquals(
+    await raise([]),
+    invalid(
+      "Too few or too many parameters: expected event, or event and params",
+    ),
+  );
   answer.open();
   await events.flush();
   assertEquals(received, [
@@ -181,29 +224,171 @@ Deno.test("subscribers_list and events_list tell what there is", async () => {
   assertEquals(await ask(events, "subscribers_list", { event: "E_B" }), {
     Event: b,
   });
-  assertEquals(await ask(events, "subscribers_list", ["E_A"]), {
-    Event: { name: "E_A", id: 0, Subscribers: [] },
-  });
+  assertEquals(await ask(events, "subscribers_list", ["E_A"]), { Event: {} });
   assertEquals(await ask(events, "subscribers_list", ["E_B", "nonsense"]), {
     code: 404,
     message: "Subscriber does not exist",
   });
   assertEquals(
     await ask(events, "subscribers_list", { socket: "jsonrpc:h:1" }),
-    INVALID,
+    invalid(
+      "Named parameters do not match: expected none, event, or event and socket",
+    ),
   );
-  assertEquals(await ask(events, "events_list", ["x"]), INVALID);
+  assertEquals(
+    await ask(events, "events_list", ["x"]),
+    invalid("Too few or too many parameters: expected none"),
+  );
 });
 
-Deno.test("which tells the commands, for opensips-cli", async () => {
+Deno.test("which tells the commands, and the params of each", async () => {
   await using events = new EventInterface();
-  assertEquals(await ask(events, "which", {}), [
-    "event_subscribe",
-    "events_list",
-    "subscribers_list",
-    "raise_event",
-    "which",
-  ]);
+  const commands = await ask(events, "which") as string[];
+  assertEquals(commands, await ask(events, "core:which", []));
+  const forms: Record<string, string[][]> = {
+    event_subscribe: [["event", "socket"], ["event", "socket", "expire"]],
+    events_list: [[]],
+    subscribers_list: [[], ["event"], ["event", "socket"]],
+    raise_event: [["event"], ["event", "params"]],
+    which: [[], ["command"]],
+  };
+  const newNames: Record<string, string> = {
+    "evi:subscribe": "event_subscribe",
+    "evi:list": "events_list",
+    "evi:subscribers": "subscribers_list",
+    "evi:raise": "raise_event",
+    "core:which": "which",
+  };
+  assertEquals(commands, [...Object.keys(forms), ...Object.keys(newNames)]);
+  for (const command of commands) {
+    assertEquals(
+      await ask(events, "which", { command }),
+      forms[newNames[command] ?? command],
+      command,
+    );
+  }
+  assertEquals(await ask(events, "which", ["uptime"]), {
+    code: 404,
+    message: "unknown MI command",
+  });
+});
+
+Deno.test("manage() gives an id back as it came", async () => {
+  await using events = new EventInterface();
+  for (
+    const id of [
+      "1",
+      "0",
+      "-7",
+      "1.5",
+      "1e2",
+      "8674665223082153551",
+      "12345678901234567890123",
+      `"abc"`,
+      `"\\u00e9"`,
+      "null",
+    ]
+  ) {
+    for (
+      const text of [
+        `{"jsonrpc":"2.0","id":${id},"method":"events_list"}`,
+        ` { "id" : ${id} , "method":"no_such", "jsonrpc":"2.0" } `,
+      ]
+    ) {
+      const response = await manage(events, text);
+      const sent = Number(id) === 100 ? "100" : id === `"\\u00e9"` ? `"é"` : id;
+      assertStringIncludes(response!, `{"id":${sent},"jsonrpc"`);
+    }
+  }
+});
+
+Deno.test("manage() puts params of raise_event on the wire as they came", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using events = new EventInterface();
+  events.subscribe("E_X", `tcp:127.0.0.1:${listener.addr.port}`);
+  const sent = [
+    `{"start":1756800000123456789}`,
+    `{"contact":"sip:a@h1","contact":"sip:a@h2"}`,
+    `{"b":1,"10":2,"2":3}`,
+    `{ "a" : [ 1.0 , 1e400 ] , "\\u0061":"\\u00e9\\/" }`,
+    `[12345678901234567890, {"z":1,"z":2}]`,
+  ];
+  let conn: Deno.Conn | undefined;
+  let reader: TextReader | undefined;
+  for (const params of sent) {
+    // As an object or an array, and as its text, which opensips-cli sends.
+    for (const form of [params, JSON.stringify(params)]) {
+      const text = `{"jsonrpc":"2.0","id":1,"method":"raise_event",` +
+        `"params":{"event":"E_X","params":${form}}}`;
+      assertStringIncludes((await manage(events, text))!, "OK");
+      conn ??= await listener.accept();
+      reader ??= new TextReader(conn);
+      assertEquals(
+        await reader.next(),
+        `{"jsonrpc":"2.0","method":"E_X","params":${params}}`,
+      );
+    }
+  }
+  conn!.close();
+});
+
+Deno.test("event_subscribe allows a socket only if `allow` says true, soon or late", async () => {
+  await using events = new EventInterface();
+  events.publish("E_X");
+  const subscribe = (allow: unknown) =>
+    ask(events, "event_subscribe", ["E_X", "jsonrpc:h:1"], {
+      allow,
+    } as ManageOptions);
+  const forbidden = { code: 403, message: "Forbidden" };
+  for (const no of [false, undefined, null, 1, "yes", {}]) {
+    assertEquals(await subscribe(() => no), forbidden);
+    assertEquals(await subscribe(() => Promise.resolve(no)), forbidden);
+  }
+  assertEquals(events.subscribers(), []);
+  assertEquals(await subscribe(() => Promise.resolve(true)), "OK");
+});
+
+Deno.test("event_subscribe subscribes nothing when `allow` fails, or the event is taken back meanwhile", async () => {
+  await using events = new EventInterface();
+  events.publish("E_X");
+  const subscribe = (allow: ManageOptions["allow"]) =>
+    ask(events, "event_subscribe", ["E_X", "jsonrpc:h:1"], { allow });
+  const { error } = console;
+  const printed: unknown[] = [];
+  console.error = (value) => printed.push(value);
+  try {
+    const failing = subscribe(() => Promise.reject(new Error("no database")));
+    assertEquals(await failing, { code: -32603, message: "Internal error" });
+  } finally {
+    console.error = error;
+  }
+  assertStringIncludes(String(printed[0]), "no database");
+  const late = gate();
+  const response = subscribe(() => late.opened.then(() => true));
+  events.unpublish("E_X");
+  late.open();
+  assertEquals((await response as { code: number }).code, 400);
+  assertEquals(events.events(), []);
+});
+
+Deno.test("manage() carries out the commands of a batch one after the other", async () => {
+  await using events = new EventInterface();
+  events.publish("E_X");
+  const list = { jsonrpc: "2.0", id: 1, method: "subscribers_list" };
+  const subscribe = {
+    jsonrpc: "2.0",
+    id: 2,
+    method: "event_subscribe",
+    params: ["E_X", "jsonrpc:h:1"],
+  };
+  const allow = () => settled().then(() => true);
+  const text = await manage(events, [list, subscribe, list], { allow });
+  assertEquals(
+    JSON.parse(text!).map(({ result }: { result: { Events?: unknown[] } }) =>
+      result.Events?.length
+    ),
+    [0, undefined, 1],
+  );
 });
 
 Deno.test("manage() takes batches, notifications and what is no request", async () => {
@@ -221,140 +406,47 @@ Deno.test("manage() takes batches, notifications and what is no request", async 
       { jsonrpc: "2.0", method: "events_list", id: "a" },
       subscribe,
       1,
+      { ...subscribe, id: null },
     ]),
     `[{"id":"a","jsonrpc":"2.0","result":{"Events":[{"name":"E_X","id":0}]}},` +
-      `{"id":null,"jsonrpc":"2.0","error":{"code":-32600,"message":"Invalid Request","data":"it is not an object"}}]`,
+      `{"id":null,"jsonrpc":"2.0","error":{"code":-32600,"message":"Invalid Request","data":"it is not an object"}},` +
+      `{"id":null,"jsonrpc":"2.0","result":"OK"}]`,
   );
-});
-
-// Over HTTP.
-
-const LIST = `{"jsonrpc":"2.0","method":"events_list","id":"7"}`;
-const TYPE = { "content-type": "application/json" };
-
-/** What an HTTP request is answered with. */
-async function post(
-  body: BodyInit | null,
-  init: RequestInit = {},
-): Promise<[status: number, text: string]> {
-  await using events = new EventInterface();
-  const handle = manageOverHttp(events, { maxMessageBytes: 1000 });
-  const response = await handle(
-    new Request("http://h/any/path", {
-      method: "POST",
-      headers: TYPE,
-      body,
-      ...init,
-    }),
-  );
-  return [response.status, await response.text()];
-}
-
-Deno.test("manageOverHttp() answers requests over HTTP", async () => {
-  assertEquals(await post(LIST), [
-    200,
-    `{"id":"7","jsonrpc":"2.0","result":{"Events":[]}}`,
-  ]);
-  const headers = { "Content-Type": "Application/JSON; charset=utf-8" };
-  assertEquals((await post(LIST, { headers }))[0], 200);
-  assertEquals((await post(`[${LIST}]`))[1][0], "[");
-});
-
-Deno.test("manageOverHttp() refuses what is no such request", async () => {
-  const get = await post(null, { method: "GET" });
-  assertEquals(get, [405, "expected POST\n"]);
-  const wrong: HeadersInit[] = [{}, { "content-type": "text/plain" }];
-  for (const headers of wrong) {
-    const [status, text] = await post(LIST, { headers });
-    assertEquals(status, 415);
-    assertStringIncludes(text, "application/json");
-  }
-  assertEquals(await post("{"), [
-    400,
-    `{"id":null,"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error"}}`,
-  ]);
-  assertEquals((await post(""))[0], 400);
-  assertEquals((await post(new Uint8Array([0x22, 0xff, 0x22])))[0], 400);
-  assertEquals((await post(" ".repeat(1001)))[0], 413);
-  assertEquals((await post(LIST.padEnd(1000)))[0], 200);
-  assertEquals(await post(LIST.replace(`,"id":"7"`, "")), [204, ""]);
-  const [status, text] = await post("1");
-  assertEquals(status, 200);
-  assertStringIncludes(text, "-32600");
-});
-
-Deno.test("manageOverHttp() stops reading a body that is too large", async () => {
-  let pulled = 0;
-  const endless = new ReadableStream<Uint8Array>({
-    pull: (controller) => {
-      pulled++;
-      controller.enqueue(new Uint8Array(100));
-    },
-  });
-  assertEquals((await post(endless))[0], 413);
-  assertEquals(pulled < 20, true, `${pulled}`);
-});
-
-Deno.test("manageOverHttp() refuses a wrong limit", async () => {
-  await using events = new EventInterface();
-  assertThrows(
-    () => manageOverHttp(events, { maxMessageBytes: 0 }),
-    RangeError,
-    "maxMessageBytes 0",
-  );
-});
-
-Deno.test("manageOverHttp() has a server subscribe itself, and get events", async () => {
-  const received = Promise.withResolvers<unknown>();
-  await using server = serveEvents({ port: 0 }, ({ method, params }) => {
-    received.resolve([method, params]);
-  });
-  await using events = new EventInterface();
-  events.publish("E_PIKE_BLOCKED");
-  await using http = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    manageOverHttp(events),
-  );
-  const url = `http://127.0.0.1:${http.addr.port}/mi`;
-  const command = async (method: string, params: JsonValue) => {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: TYPE,
-      body: JSON.stringify({ jsonrpc: "2.0", id: "1", method, params }),
-    });
-    assertEquals(response.headers.get("content-type"), "application/json");
-    return (await response.json()).result;
-  };
-  const event = "E_PIKE_BLOCKED", socket = `${server.socket}/block_ip`;
-  assertEquals(await command("event_subscribe", { event, socket }), "OK");
-  const params = { ip: "192.168.2.11" };
-  assertEquals(await command("raise_event", { event, params }), "OK");
-  assertEquals(await received.promise, ["block_ip", params]);
-});
-
-Deno.test("manageOverHttp() refuses what a web page sends", async () => {
-  const headers = {
-    ...TYPE,
-    origin: "http://h",
-    "sec-fetch-site": "same-origin",
-  };
-  assertEquals((await post(LIST, { headers }))[0], 403);
-});
-
-Deno.test("manageOverHttp() answers when a request is not sent in full", async () => {
-  const broken = new ReadableStream<Uint8Array>({
-    start: (controller) => controller.error(new Error("reset")),
-  });
-  assertEquals((await post(broken))[0], 400);
 });
 
 Deno.test("manage() refuses a batch of more than 100", async () => {
   await using events = new EventInterface();
   const batch = (length: number) =>
-    Array.from({ length }, () => JSON.parse(LIST));
+    Array.from(
+      { length },
+      () => ({ jsonrpc: "2.0", method: "events_list", id: "7" }),
+    );
   assertStringIncludes(
     (await manage(events, batch(101)))!,
     "the batch has more than 100 members",
   );
   assertEquals(JSON.parse((await manage(events, batch(100)))!).length, 100);
+});
+
+Deno.test("subscribers_list tells the seconds that are left, and what has expired", async () => {
+  let left = 0;
+  class Dated extends EventInterface {
+    override subscribers(event?: string): Subscriber[] {
+      const expiresAt = Date.now() + left;
+      return super.subscribers(event).map((s) => ({ ...s, expiresAt }));
+    }
+  }
+  await using events = new Dated();
+  events.subscribe("E_X", "jsonrpc:h:1", { expire: 60 });
+  const list = `{"jsonrpc":"2.0","id":1,"method":"evi:subscribers"}`;
+  for (
+    const [ms, ttl] of [[59_900, 60], [5_500, 6], [0, "expired"], [
+      -9,
+      "expired",
+    ]] as const
+  ) {
+    left = ms;
+    const { result } = JSON.parse((await manage(events, list))!);
+    assertEquals(result.Events[0].Subscribers[0].ttl, ttl);
+  }
 });
