@@ -6,9 +6,9 @@
  */
 
 import {
-  brief,
   ConnectionClosedError,
   type DeliveryError,
+  messageOf,
 } from "../protocol/errors.ts";
 import { MAX_ID, type MessageHead } from "../protocol/message.ts";
 import { type EventSocket, isOverTls } from "../protocol/socket.ts";
@@ -63,10 +63,11 @@ export class DestinationShell {
   readonly #tls: TlsOptions | undefined;
   readonly #lines: Set<Line> = new Set();
   readonly #aborts: Aborts;
-  readonly #timer: Timer = new Timer(() => void this.#ring());
+  readonly #timer: Timer = new Timer(() => this.#ring());
   readonly #connector: Connector;
   #isTurnAwaited = false;
-  #isRinging = false;
+  /** Ends when what is there already has arrived, after a late timer. */
+  #arriving: Promise<void> | undefined;
   readonly #onTurnEnd = (): void => this.#endTurn();
   /** Counts what arrives, so that a timer can wait for it. */
   #arrivals = 0;
@@ -173,6 +174,7 @@ export class DestinationShell {
     if (this.#lines.size > 0) this.#allClosed = Promise.withResolvers();
     this.#act();
     await this.#allClosed?.promise;
+    await this.#arriving;
   }
 
   #endTurn(): void {
@@ -314,19 +316,27 @@ export class DestinationShell {
    * The timer has rung. It may ring late, as the application kept the event loop
    * busy: what has arrived meanwhile comes first.
    */
-  async #ring(): Promise<void> {
-    if (this.#isRinging) return;
+  #ring(): void {
+    if (this.#arriving !== undefined) return;
     const lateness = performance.now() - this.#core.nextDeadline;
-    if (lateness > ON_TIME_MS) {
-      this.#isRinging = true;
-      let seen: number;
-      let turns = 0;
-      do {
-        seen = this.#arrivals;
-        await nextTurn();
-      } while (this.#arrivals !== seen && ++turns < MAX_TURNS);
-      this.#isRinging = false;
-    }
+    if (lateness <= ON_TIME_MS) return this.#expire();
+    this.#arriving = this.#letArrive();
+    this.#arriving.then(() => {
+      this.#arriving = undefined;
+      this.#expire();
+    });
+  }
+
+  async #letArrive(): Promise<void> {
+    let seen: number;
+    let turns = 0;
+    do {
+      seen = this.#arrivals;
+      await nextTurn();
+    } while (this.#arrivals !== seen && ++turns < MAX_TURNS);
+  }
+
+  #expire(): void {
     this.#core.expire(performance.now());
     this.#act();
   }
@@ -354,14 +364,5 @@ export class DestinationShell {
     return new ConnectionClosedError(`the connection was lost: ${why}`, {
       cause,
     });
-  }
-}
-
-/** The message of whatever was thrown, by code of any make. */
-function messageOf(error: unknown): string {
-  try {
-    return brief(String(error instanceof Error ? error.message : error));
-  } catch {
-    return "an error that cannot be shown";
   }
 }

@@ -160,3 +160,12 @@ const MAX_BRIEF = 500;
 export function brief(text: string): string {
   return text.length > MAX_BRIEF ? `${text.slice(0, MAX_BRIEF)}…` : text;
 }
+
+/** The message of whatever was thrown, by code of any make. */
+export function messageOf(error: unknown): string {
+  try {
+    return brief(String(error instanceof Error ? error.message : error));
+  } catch {
+    return "an error that cannot be shown";
+  }
+}
