@@ -1,0 +1,145 @@
+/**
+ * What is done about a disk that is full, and to keep a file small.
+ *
+ * @module
+ */
+
+import { type Database, files, type Statement } from "./builtin.ts";
+import { StoreError } from "./errors.ts";
+
+/** The log is written back when it has so many pages of 4 KiB. */
+export const CHECKPOINT_PAGES = 100;
+/** The log's file does not stay longer, in bytes. */
+export const LOG_BYTES = 1024 * 1024;
+/** Larger than the log grows: what it holds can be written back then. */
+const BALLAST_BYTES = 1024 * 1024;
+/** So much must be free before events are stored again. */
+const FREE_BYTES = 2 * BALLAST_BYTES;
+/** How often to try whether there is room again. */
+const TRY_MS = 1000;
+/** How many pages may be unused; they are filled first. */
+const SPARE_PAGES = 256;
+/** How many pages are given back at once, and after how many removals. */
+const VACUUM_PAGES = 200, REMOVALS = 64;
+
+const FULL = 13, IO_ERROR = 10;
+/** The codes of SQLite when there is no room for a write, or for its index. */
+const NO_ROOM: readonly number[] = [
+  FULL,
+  IO_ERROR | 3 << 8,
+  IO_ERROR | 19 << 8,
+];
+
+/** The code of an error of SQLite; 0 if it has none. */
+export function codeOf(error: unknown): number {
+  const { errcode } = error as { errcode?: unknown };
+  return typeof errcode === "number" ? errcode : 0;
+}
+
+/** Whether an error says that the disk is full. */
+export function isFull(error: unknown): boolean {
+  return NO_ROOM.includes(codeOf(error)) || codeOf(error) % 256 === FULL;
+}
+
+/**
+ * The disk below a database. SQLite cannot even remove a row when the disk is
+ * full: so a file that holds nothing, the ballast, is given up then, and made
+ * anew when there is room for it.
+ *
+ *     roomy -> full (a write found no room) -> roomy (the ballast is back)
+ */
+export class Disk {
+  readonly #path: string;
+  readonly #database: Database;
+  readonly #vacuum: Statement;
+  readonly #unused: Statement;
+  #state: "roomy" | "full" = "roomy";
+  #triedAt = -Infinity;
+  #removals = 0;
+
+  constructor(path: string, database: Database) {
+    this.#path = path;
+    this.#database = database;
+    this.#vacuum = database.prepare(
+      `PRAGMA incremental_vacuum(${VACUUM_PAGES})`,
+    );
+    this.#unused = database.prepare("PRAGMA freelist_count");
+  }
+
+  /** Makes the ballast, unless it is there. */
+  prepare(): void {
+    if (files().existsSync(this.#path)) return;
+    if (!makeBallast(this.#path)) this.#state = "full";
+  }
+
+  /**
+   * Makes sure that events may be stored.
+   *
+   * @throws {StoreError} if the disk is full.
+   */
+  check(): void {
+    if (this.#state === "roomy") return;
+    const now = performance.now();
+    if (now - this.#triedAt >= TRY_MS) {
+      this.#triedAt = now;
+      this.#recover();
+    }
+    if (this.#state === "full") {
+      throw new StoreError("full", "Cannot keep events: the disk is full");
+    }
+  }
+
+  /** Gives the ballast up. */
+  giveUp(): void {
+    this.#state = "full";
+    this.#triedAt = performance.now();
+    files().rmSync(this.#path, { force: true });
+    this.#checkpoint();
+  }
+
+  /** Gives room back that rows took which are removed. */
+  removed(count: number): void {
+    this.#removals += count;
+    const isFull = this.#state === "full";
+    if (this.#removals < REMOVALS && !isFull) return;
+    this.#removals = 0;
+    try {
+      const pages = Number(this.#unused.get()?.["freelist_count"]);
+      if (pages > SPARE_PAGES || isFull) this.#vacuum.all(); // get() frees one
+    } catch { /* they are given back later */ }
+    if (isFull) this.#recover();
+  }
+
+  #recover(): void {
+    this.#checkpoint();
+    if (makeBallast(this.#path)) this.#state = "roomy";
+  }
+
+  #checkpoint(): void {
+    try {
+      this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all();
+    } catch { /* there is no room for that either */ }
+  }
+}
+
+/** Writes a ballast; returns whether there was room for it, and for more. */
+function makeBallast(path: string): boolean {
+  const { openSync, writeSync, ftruncateSync, fsyncSync, closeSync, rmSync } =
+    files();
+  try {
+    const file = openSync(path, "w");
+    try {
+      // Not zeros, for which some file systems take no room.
+      const piece = crypto.getRandomValues(new Uint8Array(64 * 1024));
+      for (let n = 0; n < FREE_BYTES;) n += writeSync(file, piece);
+      fsyncSync(file);
+      ftruncateSync(file, BALLAST_BYTES);
+    } finally {
+      closeSync(file);
+    }
+    return true;
+  } catch {
+    rmSync(path, { force: true });
+    return false;
+  }
+}
