@@ -276,7 +276,7 @@ export class LocalStore implements EventStore {
 function checkBound(name: string, value: unknown): void {
   if (typeof value !== "number") {
     throw new TypeError(
-      `Cannot use ${name} ${String(value)}: expected a number`,
+      `Cannot use ${name} ${JSON.stringify(value)}: expected a number`,
     );
   }
   if (value !== Infinity && !(Number.isInteger(value) && value >= 1)) {

@@ -99,6 +99,7 @@ class MemoryTable implements Table {
   }
 
   retry(filter: EventFilter, now: number): number {
+    if (filter.isSetAside === false) return 0;
     const rows = this.#matching({ ...filter, isSetAside: true });
     for (const row of rows) {
       row.refusal = undefined;
@@ -106,7 +107,7 @@ class MemoryTable implements Table {
       const waiting = this.#waitingOf(row.target);
       waiting.splice(indexAfter(waiting, row.seq), 0, row);
     }
-    return filter.isSetAside === false ? 0 : rows.length;
+    return rows.length;
   }
 
   drop(filter: EventFilter): number {
