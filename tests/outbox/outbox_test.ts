@@ -275,7 +275,8 @@ for (const { name, open } of KINDS) {
   });
 
   test("closes without waiting for a dead server, and keeps the rest", async (folder) => {
-    await using server = serveEvents({ port: 0 }, () => new Promise(() => {}));
+    const gate = Promise.withResolvers<void>();
+    await using server = serveEvents({ port: 0 }, () => gate.promise);
     await using store = open(folder);
     const client = new EventClient(server.socket, { ...SYNC, timeoutMs: 1e9 });
     const outbox = new Outbox(store, client);
@@ -283,6 +284,7 @@ for (const { name, open } of KINDS) {
     const flushed = assertRejects(() => outbox.flush(), StoreError);
     await Promise.all([outbox.close(), outbox.close()]);
     await flushed;
+    gate.resolve();
     const [event] = await collect(store.list());
     assertEquals([event.params, event.attempts], ['{"n":1}', 0]);
     const error = await assertRejects(() => outbox.raise("E_X"), StoreError);
