@@ -39,7 +39,6 @@ export interface Files {
   openSync(path: string, flags: string): number;
   writeSync(file: number, bytes: Uint8Array): number;
   ftruncateSync(file: number, length: number): void;
-  fsyncSync(file: number): void;
   closeSync(file: number): void;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Database, openDatabase } from "./builtin.ts";
+import { type Database, files, openDatabase } from "./builtin.ts";
 import { StoreError } from "./errors.ts";
 import { LocalStore, type StoreBounds } from "./local_store.ts";
 import {
@@ -89,7 +89,10 @@ export function openSqlite(
   }
   const lock = new FileLock(`${path}-lock`);
   const ballast = `${path}-ballast`;
-  const database = openChecked(path, lock, onWarning);
+  const database = openWithRoom(
+    ballast,
+    () => openChecked(path, lock, onWarning),
+  );
   const disk = new Disk(ballast, database);
   const parts = { path, database, lock, disk, rememberKeysMs, onWarning };
   try {
@@ -97,6 +100,18 @@ export function openSqlite(
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** Opens a file; where there is no room for that, gives the ballast up. */
+function openWithRoom(ballast: string, open: () => Database): Database {
+  try {
+    return open();
+  } catch (error) {
+    const isFull = error instanceof StoreError && error.reason === "full";
+    if (!isFull || !files().existsSync(ballast)) throw error;
+    files().rmSync(ballast, { force: true });
+    return open();
   }
 }
 

@@ -43,10 +43,11 @@ export function isFull(error: unknown): boolean {
 
 /**
  * The disk below a database. SQLite cannot even remove a row when the disk is
- * full: so a file that holds nothing, the ballast, is given up then, and made
- * anew when there is room for it.
+ * full: so a file that holds nothing, the ballast, is given up for that, and
+ * made anew when there is room for it.
  *
- *     roomy -> full (a write found no room) -> roomy (the ballast is back)
+ *     roomy -> full (no room for an event, or for a removal)
+ *     full -> roomy (the ballast is whole, and there was room for more)
  */
 export class Disk {
   readonly #path: string;
@@ -68,8 +69,12 @@ export class Disk {
 
   /** Makes the ballast, unless it is there. */
   prepare(): void {
-    if (files().existsSync(this.#path)) return;
-    if (!makeBallast(this.#path)) this.#state = "full";
+    if (!files().existsSync(this.#path)) this.#recover();
+  }
+
+  /** Keeps room for the next start, once the database is closed. */
+  end(): void {
+    if (this.#state === "full") makeBallast(this.#path);
   }
 
   /**
@@ -78,21 +83,21 @@ export class Disk {
    * @throws {StoreError} if the disk is full.
    */
   check(): void {
-    if (this.#state === "roomy") return;
-    const now = performance.now();
-    if (now - this.#triedAt >= TRY_MS) {
-      this.#triedAt = now;
-      this.#recover();
-    }
+    if (this.#state === "full") this.#tryToRecover();
     if (this.#state === "full") {
       throw new StoreError("full", "Cannot keep events: the disk is full");
     }
   }
 
-  /** Gives the ballast up. */
-  giveUp(): void {
+  /** Stores no more events until there is room. */
+  refuse(): void {
     this.#state = "full";
     this.#triedAt = performance.now();
+  }
+
+  /** Gives the ballast up, so that something can be removed. */
+  giveUp(): void {
+    this.refuse();
     files().rmSync(this.#path, { force: true });
     this.#checkpoint();
   }
@@ -107,12 +112,19 @@ export class Disk {
       const pages = Number(this.#unused.get()?.["freelist_count"]);
       if (pages > SPARE_PAGES || isFull) this.#vacuum.all(); // get() frees one
     } catch { /* they are given back later */ }
-    if (isFull) this.#recover();
+    if (isFull) this.#tryToRecover();
+  }
+
+  #tryToRecover(): void {
+    const now = performance.now();
+    if (now - this.#triedAt < TRY_MS) return;
+    this.#triedAt = now;
+    this.#checkpoint();
+    this.#recover();
   }
 
   #recover(): void {
-    this.#checkpoint();
-    if (makeBallast(this.#path)) this.#state = "roomy";
+    this.#state = makeBallast(this.#path) ? "roomy" : "full";
   }
 
   #checkpoint(): void {
@@ -122,24 +134,21 @@ export class Disk {
   }
 }
 
-/** Writes a ballast; returns whether there was room for it, and for more. */
+/**
+ * Writes a ballast, as large as can be; returns whether there was room for it
+ * and for more.
+ */
 function makeBallast(path: string): boolean {
-  const { openSync, writeSync, ftruncateSync, fsyncSync, closeSync, rmSync } =
-    files();
+  const { openSync, writeSync, ftruncateSync, closeSync } = files();
+  // Not zeros, for which some file systems take no room.
+  const piece = crypto.getRandomValues(new Uint8Array(64 * 1024));
+  let file: number | undefined, length = 0;
   try {
-    const file = openSync(path, "w");
-    try {
-      // Not zeros, for which some file systems take no room.
-      const piece = crypto.getRandomValues(new Uint8Array(64 * 1024));
-      for (let n = 0; n < FREE_BYTES;) n += writeSync(file, piece);
-      fsyncSync(file);
-      ftruncateSync(file, BALLAST_BYTES);
-    } finally {
-      closeSync(file);
-    }
-    return true;
-  } catch {
-    rmSync(path, { force: true });
-    return false;
-  }
+    file = openSync(path, "w");
+    while (length < FREE_BYTES) length += writeSync(file, piece);
+  } catch { /* there is no more room */ }
+  if (file === undefined) return false;
+  ftruncateSync(file, Math.min(length, BALLAST_BYTES));
+  closeSync(file);
+  return length >= FREE_BYTES;
 }

@@ -5,6 +5,9 @@
  */
 
 import { type Database, openDatabase } from "./builtin.ts";
+import { codeOf } from "./sqlite_disk.ts";
+
+const BUSY = 5;
 
 /**
  * A lock that ends with its process, however that ends: the lock of a write to
@@ -19,17 +22,20 @@ export class FileLock {
     this.#path = path;
   }
 
-  /** Acquires the lock; returns whether it could. */
+  /** Acquires the lock; returns whether it could. Throws if it cannot be had. */
   acquire(): boolean {
     if (this.#database !== undefined) return true;
     const database = openDatabase(this.#path);
     try {
       // A command that looks at the file may hold it for a moment.
       database.prepare("PRAGMA busy_timeout = 500").all();
+      // The disk may be full.
+      database.prepare("PRAGMA journal_mode = MEMORY").all();
       database.prepare("BEGIN IMMEDIATE").run();
-    } catch {
+    } catch (error) {
       database.close();
-      return false;
+      if (codeOf(error) % 256 === BUSY) return false;
+      throw error;
     }
     this.#database = database;
     return true;

@@ -107,7 +107,7 @@ export class SqliteTable implements Table {
       this.#nextSeq = first;
       for (const row of rows) row.seq = 0;
       if (!isFull(error)) throw this.#connection.explain("keep events", error);
-      this.#parts.disk.giveUp();
+      this.#parts.disk.refuse();
       throw new StoreError("full", "Cannot keep events: the disk is full", {
         cause: error,
       });
@@ -225,6 +225,7 @@ export class SqliteTable implements Table {
 
   close(): void {
     this.#connection.close();
+    this.#parts.disk.end();
     this.#parts.lock.release();
   }
 

@@ -33,6 +33,7 @@ class MadServer implements AsyncDisposable {
   readonly #conns = new Set<Deno.Conn>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isClosed = false;
+  #isUp = true;
 
   constructor(below: (end: number) => number) {
     this.#below = below;
@@ -109,15 +110,19 @@ class MadServer implements AsyncDisposable {
   }
 
   #comeBack(): void {
-    if (this.#isClosed) return;
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: this.port });
+    if (this.#isClosed || this.#isUp) return;
+    try {
+      this.#listener = Deno.listen({ hostname: "127.0.0.1", port: this.port });
+    } catch { // somebody else has the port for a moment
+      return this.#after(20, () => this.#comeBack());
+    }
+    this.#isUp = true;
     this.#accept();
   }
 
   #die(): void {
-    try {
-      this.#listener.close();
-    } catch { /* it is gone already */ }
+    if (this.#isUp) this.#listener.close();
+    this.#isUp = false;
     for (const conn of this.#conns) this.#end(conn);
   }
 
