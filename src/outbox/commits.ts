@@ -4,15 +4,18 @@
  * @module
  */
 
-import { StoreError } from "./errors.ts";
+import { StoreError, type StoreFailure } from "./errors.ts";
 import type { Row } from "./row.ts";
 import type { Appended } from "./store.ts";
-import type { Change, Table } from "./table.ts";
+import type { Change, NotedText, Table } from "./table.ts";
 
 /** How many events, and bytes, are stored at once: the event loop stops so long. */
 const MAX_ROWS = 1000, MAX_BYTES = 1024 * 1024;
 /** How long to wait before changes are tried again for which there is no room. */
 const RETRY_MS = 100;
+
+/** What is so now, and may soon be otherwise. */
+const PASSING: readonly StoreFailure[] = ["full", "busy"];
 
 /** Told what was done. */
 export interface CommitHooks {
@@ -32,7 +35,7 @@ interface Append {
 }
 
 interface Remember {
-  text: { name: string; text: string; until: number };
+  text: NotedText;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -154,8 +157,11 @@ export class Commits {
     let isAll: boolean;
     try {
       isAll = this.#table.change(changes);
-    } catch {
-      return false; // the table has told why; what is kept is tried again
+    } catch (error) {
+      // What was delivered must not come again: it is worth to try anew.
+      if (PASSING.includes((error as StoreError).reason)) return false;
+      this.#failChanges(error);
+      return true;
     }
     this.#changes = [];
     const { resolve } = this.#changed;
@@ -206,7 +212,7 @@ export class Commits {
     if (batch.length === 0) return;
     this.#remembers = [];
     try {
-      this.#table.remember(batch.map(({ text }) => text), Date.now());
+      this.#table.notes.remember(batch.map(({ text }) => text), Date.now());
     } catch (error) {
       for (const { reject } of batch) reject(error);
       return;
@@ -220,7 +226,10 @@ export class Commits {
       reject(error);
     }
     for (const { reject } of this.#remembers.splice(0)) reject(error);
-    if (this.#changes.length === 0) return;
+    if (this.#changes.length > 0) this.#failChanges(error);
+  }
+
+  #failChanges(error: unknown): void {
     this.#changes = [];
     this.#changed.promise.catch(() => {}); // nobody may wait any more
     this.#changed.reject(error);

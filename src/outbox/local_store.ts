@@ -150,22 +150,22 @@ export class LocalStore implements EventStore {
 
   async subscriptions(): Promise<KeptSubscription[]> {
     await this.#settled();
-    return this.#table.subscriptions(Date.now());
+    return this.#table.notes.subscriptions(Date.now());
   }
 
   async subscribe(subscription: KeptSubscription): Promise<void> {
     await this.#settled();
-    this.#table.subscribe(subscription);
+    this.#table.notes.subscribe(subscription);
   }
 
   async unsubscribe(event: string, socket: string): Promise<void> {
     await this.#settled();
-    this.#table.unsubscribe(event, socket);
+    this.#table.notes.unsubscribe(event, socket);
   }
 
   async recall(name: string): Promise<string | undefined> {
     await this.#settled();
-    return this.#table.recall(name, Date.now());
+    return this.#table.notes.recall(name, Date.now());
   }
 
   async remember(name: string, text: string, until: number): Promise<void> {

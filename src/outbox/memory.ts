@@ -7,7 +7,7 @@
 import { LocalStore, type StoreBounds } from "./local_store.ts";
 import type { Row } from "./row.ts";
 import type { EventFilter, EventStore, KeptSubscription } from "./store.ts";
-import type { Change, Count, Table } from "./table.ts";
+import type { Change, Count, NotedText, Notes, Table } from "./table.ts";
 
 /**
  * Makes a store in memory, which does what one in a file does, except that it
@@ -40,13 +40,12 @@ export function memoryStore(bounds: StoreBounds = {}): EventStore {
 }
 
 class MemoryTable implements Table {
+  readonly notes = new MemoryNotes();
   #lastSeq = 0;
   readonly #rows = new Map<number, Row>();
   /** By target, those that wait, in order. */
   readonly #waiting = new Map<string, Row[]>();
   readonly #givenKeys = new Set<string>();
-  readonly #subscriptions = new Map<string, KeptSubscription>();
-  readonly #texts = new Map<string, { text: string; until: number }>();
 
   hasChanged(): boolean {
     return false;
@@ -130,6 +129,31 @@ class MemoryTable implements Table {
     return counts;
   }
 
+  close(): void {}
+
+  #waitingOf(target: string): Row[] {
+    let rows = this.#waiting.get(target);
+    if (rows === undefined) this.#waiting.set(target, rows = []);
+    return rows;
+  }
+
+  #removeWaiting({ target, seq }: Row): void {
+    const rows = this.#waiting.get(target) ?? [];
+    const index = indexAfter(rows, seq - 1);
+    if (rows[index]?.seq !== seq) return;
+    rows.splice(index, 1);
+    if (rows.length === 0) this.#waiting.delete(target);
+  }
+
+  #matching(filter: EventFilter): Row[] {
+    return [...this.#rows.values()].filter((row) => matches(row, filter));
+  }
+}
+
+class MemoryNotes implements Notes {
+  readonly #subscriptions = new Map<string, KeptSubscription>();
+  readonly #texts = new Map<string, { text: string; until: number }>();
+
   subscriptions(now: number): KeptSubscription[] {
     return [...this.#subscriptions.values()]
       .filter(({ expiresAt = Infinity }) => expiresAt > now);
@@ -150,31 +174,11 @@ class MemoryTable implements Table {
   }
 
   remember(
-    texts: readonly { name: string; text: string; until: number }[],
+    texts: readonly NotedText[],
   ): void {
     for (const { name, text, until } of texts) {
       this.#texts.set(name, { text, until });
     }
-  }
-
-  close(): void {}
-
-  #waitingOf(target: string): Row[] {
-    let rows = this.#waiting.get(target);
-    if (rows === undefined) this.#waiting.set(target, rows = []);
-    return rows;
-  }
-
-  #removeWaiting({ target, seq }: Row): void {
-    const rows = this.#waiting.get(target) ?? [];
-    const index = indexAfter(rows, seq - 1);
-    if (rows[index]?.seq !== seq) return;
-    rows.splice(index, 1);
-    if (rows.length === 0) this.#waiting.delete(target);
-  }
-
-  #matching(filter: EventFilter): Row[] {
-    return [...this.#rows.values()].filter((row) => matches(row, filter));
   }
 }
 

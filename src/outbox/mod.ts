@@ -27,9 +27,9 @@ export {
   Outbox,
   type OutboxEventMap,
   type OutboxRaiseOptions,
-  type OutboxStats,
 } from "./outbox.ts";
 export type { OutboxOptions } from "./options.ts";
+export type { OutboxStats } from "./stats.ts";
 export { deduplicate, type DeduplicateOptions } from "./deduplicate.ts";
 export { openSqlite, type SqliteOptions } from "./sqlite.ts";
 export { memoryStore } from "./memory.ts";

@@ -14,13 +14,8 @@ import { OutboxFullError, StoreError } from "./errors.ts";
 import { checkEvent, checkKey, KeySource } from "./keys.ts";
 import { checkOptions, type OutboxOptions } from "./options.ts";
 import { textOf, withParam } from "./params.ts";
-import type {
-  Appended,
-  Deliverer,
-  EventStore,
-  KeptEvent,
-  TargetStats,
-} from "./store.ts";
+import { newCounters, type OutboxStats, sumOf } from "./stats.ts";
+import type { Appended, Deliverer, EventStore, KeptEvent } from "./store.ts";
 
 /** Options of {@linkcode Outbox.raise}. */
 export interface OutboxRaiseOptions {
@@ -30,30 +25,6 @@ export interface OutboxRaiseOptions {
    * stored again. Absent: one is drawn.
    */
   key?: string | undefined;
-}
-
-/** What an outbox has done, and what it keeps. */
-export interface OutboxStats {
-  /** Rows that were stored: one for each target of an event. */
-  stored: number;
-  /** Rows that were known by their key, and not stored again. */
-  known: number;
-  /** Rows that were not stored, since their target has as much as it may. */
-  full: number;
-  /** Rows that were delivered and confirmed. */
-  delivered: number;
-  /** Deliveries that failed. */
-  failed: number;
-  /** Events that wait to be delivered, now. */
-  kept: number;
-  /** Events that are set aside, now. */
-  setAside: number;
-  /** How much both take, in bytes. */
-  bytes: number;
-  /** When the oldest that waits was raised, in milliseconds since 1970. */
-  oldest?: number | undefined;
-  /** The same for each target that has anything. */
-  targets: TargetStats[];
 }
 
 /** The events of an {@linkcode Outbox}, for `addEventListener`. */
@@ -126,17 +97,13 @@ export class Outbox extends EventTarget implements AsyncDisposable {
   readonly #timeoutMs: number | undefined;
   readonly #keys = new KeySource();
   readonly #couriers = new Map<string, { courier: Courier; again: boolean }>();
-  readonly #counters = {
-    stored: 0,
-    known: 0,
-    full: 0,
-    delivered: 0,
-    failed: 0,
-  };
+  readonly #counters = newCounters();
   readonly #listenedTo = new Set<string>();
   #state: "starting" | "open" | "closed" = "starting";
   #deliverer: Deliverer | undefined;
   #closing: Promise<void> | undefined;
+  /** What the store could not do last. */
+  #failure: { error: unknown } | undefined;
   /** Resolves when something of what `flush` waits for has changed. */
   #changed = Promise.withResolvers<void>();
 
@@ -222,23 +189,13 @@ export class Outbox extends EventTarget implements AsyncDisposable {
 
   /** What the outbox has done, and what the store keeps. */
   async stats(): Promise<OutboxStats> {
-    const targets = await this.#store.stats();
-    const sum = { kept: 0, setAside: 0, bytes: 0 };
-    let oldest: number | undefined;
-    for (const target of targets) {
-      sum.kept += target.kept;
-      sum.setAside += target.setAside;
-      sum.bytes += target.bytes;
-      oldest = Math.min(oldest ?? Infinity, target.oldest ?? Infinity);
-    }
-    if (oldest === Infinity) oldest = undefined;
-    return { ...this.#counters, ...sum, oldest, targets };
+    return { ...this.#counters, ...sumOf(await this.#store.stats()) };
   }
 
   /**
    * Resolves when nothing waits to be delivered any more: what is kept is
    * confirmed, or set aside. Rejects with the reason of `signal` when that is
-   * aborted, and as {@linkcode Outbox.ready} does.
+   * aborted, as {@linkcode Outbox.ready} does, and when the store fails.
    */
   async flush(
     options: { signal?: AbortSignal | undefined } = {},
@@ -246,11 +203,15 @@ export class Outbox extends EventTarget implements AsyncDisposable {
     const { signal } = options;
     signal?.throwIfAborted();
     await this.#whenOpen();
+    this.#forgetFailure();
     for (;;) {
       const changed = this.#changed.promise;
       const { kept } = await this.stats();
       signal?.throwIfAborted();
-      if (kept === 0 && this.#couriers.size === 0) return;
+      if (this.#couriers.size === 0) {
+        if (kept === 0) return;
+        if (this.#failure !== undefined) throw this.#failure.error;
+      }
       await waitFor(changed, signal);
       signal?.throwIfAborted();
       if (this.#state === "closed") {
@@ -298,6 +259,10 @@ export class Outbox extends EventTarget implements AsyncDisposable {
       this.#carrier.subscribe(subscription);
     }
     if (this.#state === "starting") this.#state = "open";
+  }
+
+  #forgetFailure(): void {
+    this.#failure = undefined;
   }
 
   async #whenOpen(): Promise<void> {
@@ -401,6 +366,7 @@ export class Outbox extends EventTarget implements AsyncDisposable {
       this.#tell("aside", { event, error });
     },
     failed: (error) => {
+      this.#failure = { error };
       if (this.#state !== "closed") this.#tell("error", { error });
     },
   };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Database, Statement } from "./builtin.ts";
+import type { Database, SqlRow, SqlValue, Statement } from "./builtin.ts";
 import { StoreError } from "./errors.ts";
 import { codeOf, isFull } from "./sqlite_disk.ts";
 
@@ -31,6 +31,11 @@ export class SqliteConnection {
     return statement;
   }
 
+  /** All rows of a query; an error says what could not be done. */
+  all(what: string, text: string, ...values: SqlValue[]): SqlRow[] {
+    return this.attempt(what, () => this.sql(text).all(...values));
+  }
+
   /** Runs what has no result. */
   exec(text: string): void {
     this.#database.exec(text);
@@ -53,8 +58,13 @@ export class SqliteConnection {
 
   /** The same, with an error that says what could not be done. */
   write(what: string, run: () => void): void {
+    this.attempt(what, () => this.transaction(run));
+  }
+
+  /** Runs something; an error says what could not be done. */
+  attempt<T>(what: string, run: () => T): T {
     try {
-      this.transaction(run);
+      return run();
     } catch (error) {
       throw this.explain(what, error);
     }
@@ -62,6 +72,7 @@ export class SqliteConnection {
 
   /** Makes the error that a caller of the store gets. */
   explain(what: string, error: unknown): StoreError {
+    if (error instanceof StoreError) return error;
     const code = codeOf(error) % 256;
     const reason = isFull(error)
       ? "full"

@@ -10,15 +10,9 @@ import type { Row } from "./row.ts";
 import { SqliteConnection } from "./sqlite_connection.ts";
 import { type Disk, isFull } from "./sqlite_disk.ts";
 import type { FileLock } from "./sqlite_lock.ts";
-import {
-  COLUMNS,
-  conditionOf,
-  pushValues,
-  readRow,
-  readSubscription,
-  sumOf,
-} from "./sqlite_rows.ts";
-import type { EventFilter, KeptSubscription } from "./store.ts";
+import { SqliteNotes } from "./sqlite_notes.ts";
+import { COLUMNS, conditionOf, pushValues, readRow } from "./sqlite_rows.ts";
+import type { EventFilter } from "./store.ts";
 import type { Change, Count, Table } from "./table.ts";
 
 /** How many rows one statement inserts, where there are so many. */
@@ -42,14 +36,15 @@ export interface SqliteParts {
 export class SqliteTable implements Table {
   readonly #parts: SqliteParts;
   readonly #connection: SqliteConnection;
+  readonly notes: SqliteNotes;
   #nextSeq = 1;
   #version = 0;
   #keysSince = 0;
-  #textsSince = 0;
 
   constructor(parts: SqliteParts) {
     this.#parts = parts;
     this.#connection = new SqliteConnection(parts.path, parts.database);
+    this.notes = new SqliteNotes(this.#connection);
     this.#version = this.#dataVersion();
   }
 
@@ -61,8 +56,8 @@ export class SqliteTable implements Table {
   }
 
   claim(): void {
-    const { lock, disk, path } = this.#parts;
-    if (!lock.acquire()) {
+    const { disk, path } = this.#parts;
+    if (!this.#acquire()) {
       const pid = Number(
         this.#connection.sql("SELECT pid FROM holder").get()?.["pid"],
       );
@@ -78,10 +73,11 @@ export class SqliteTable implements Table {
       );
     }
     disk.prepare();
-    const last = this.#connection.sql(
+    const [last] = this.#connection.all(
+      "read events",
       "SELECT max((SELECT coalesce(max(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM keys)) AS seq",
     );
-    this.#nextSeq = Number(last.get()?.["seq"]) + 1;
+    this.#nextSeq = Number(last?.["seq"]) + 1;
     try {
       this.#connection.sql("INSERT OR REPLACE INTO holder VALUES (1, ?)").run(
         ownPid(),
@@ -115,18 +111,25 @@ export class SqliteTable implements Table {
   }
 
   change(changes: readonly Change[]): boolean {
-    try {
-      return this.#changeUnsynced(changes);
-    } catch (error) {
-      if (!isFull(error)) {
-        throw this.#connection.explain("change events", error);
+    return this.#connection.attempt("change events", () => {
+      try {
+        return this.#changeUnsynced(changes);
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        this.#parts.disk.giveUp();
+        return this.#changeUnsynced(changes);
       }
-      this.#parts.disk.giveUp();
-      return this.#changeUnsynced(changes);
-    }
+    });
   }
 
   read(target: string, after: number, max: number): Row[] {
+    return this.#connection.attempt(
+      "read events",
+      () => this.#read(target, after, max),
+    );
+  }
+
+  #read(target: string, after: number, max: number): Row[] {
     for (;;) {
       const found = this.#connection.sql(
         "SELECT * FROM events WHERE target = ? AND seq > ? AND refusal IS NULL ORDER BY seq LIMIT ?",
@@ -134,7 +137,10 @@ export class SqliteTable implements Table {
       const whole = found.filter(({ isWhole }) => isWhole);
       if (whole.length < found.length) {
         this.#setDamagedAside(found.filter(({ isWhole }) => !isWhole));
-        if (whole.length === 0) continue;
+        if (whole.length === 0) {
+          after = found[found.length - 1]!.row.seq;
+          continue;
+        }
       }
       return whole.map(({ row }) => row);
     }
@@ -142,9 +148,14 @@ export class SqliteTable implements Table {
 
   list(filter: EventFilter, after: number, max: number): Row[] {
     const { sql, values } = conditionOf(filter);
-    return this.#connection.sql(
+    const rows = this.#connection.all(
+      "list events",
       `SELECT * FROM events WHERE ${sql} AND seq > ? ORDER BY seq LIMIT ?`,
-    ).all(...values, after, max).map((values) => readRow(values).row);
+      ...values,
+      after,
+      max,
+    );
+    return rows.map((values) => readRow(values).row);
   }
 
   retry(filter: EventFilter, now: number): number {
@@ -162,65 +173,16 @@ export class SqliteTable implements Table {
   }
 
   counts(): Map<string, Count> {
-    const rows = this.#connection.sql(
+    const rows = this.#connection.all(
+      "count events",
       "SELECT target, count(*) AS count, count(refusal) AS setAside, sum(bytes) AS bytes FROM events GROUP BY target",
-    ).all();
+    );
     return new Map(rows.map((row) => {
       const setAside = Number(row["setAside"]);
       const kept = Number(row["count"]) - setAside;
       const count = { kept, setAside, bytes: Number(row["bytes"]) };
       return [String(row["target"]), count];
     }));
-  }
-
-  subscriptions(now: number): KeptSubscription[] {
-    return this.#connection.sql(
-      "SELECT * FROM subscriptions WHERE expiresAt IS NULL OR expiresAt > ? ORDER BY rowid",
-    ).all(now).flatMap(readSubscription);
-  }
-
-  subscribe(subscription: KeptSubscription): void {
-    const { event, socket, expiresAt = null } = subscription;
-    this.#connection.write("keep a subscription", () => {
-      this.#connection.sql("DELETE FROM subscriptions WHERE expiresAt <= ?")
-        .run(Date.now());
-      this.#connection.sql(
-        "INSERT INTO subscriptions(event, socket, expiresAt, sum) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET expiresAt = excluded.expiresAt, sum = excluded.sum",
-      ).run(event, socket, expiresAt, sumOf(subscription));
-    });
-  }
-
-  unsubscribe(event: string, socket: string): void {
-    this.#connection.write("remove a subscription", () => {
-      this.#connection.sql(
-        "DELETE FROM subscriptions WHERE event = ? AND socket = ?",
-      )
-        .run(event, socket);
-    });
-  }
-
-  recall(name: string, now: number): string | undefined {
-    const row = this.#connection.sql(
-      "SELECT text FROM seen WHERE name = ? AND until > ?",
-    )
-      .get(name, now);
-    return row === undefined ? undefined : String(row["text"]);
-  }
-
-  remember(
-    texts: readonly { name: string; text: string; until: number }[],
-    now: number,
-  ): void {
-    this.#connection.write("remember events", () => {
-      const insert = this.#connection.sql(
-        "INSERT OR REPLACE INTO seen VALUES (?, ?, ?)",
-      );
-      for (const { name, text, until } of texts) insert.run(name, text, until);
-      this.#textsSince += texts.length;
-      if (this.#textsSince < KEYS_BETWEEN) return;
-      this.#textsSince = 0;
-      this.#connection.sql("DELETE FROM seen WHERE until <= ?").run(now);
-    });
   }
 
   close(): void {
@@ -232,6 +194,13 @@ export class SqliteTable implements Table {
   #dataVersion(): number {
     return Number(
       this.#connection.sql("PRAGMA data_version").get()?.["data_version"],
+    );
+  }
+
+  #acquire(): boolean {
+    return this.#connection.attempt(
+      "lock events",
+      () => this.#parts.lock.acquire(),
     );
   }
 

@@ -21,11 +21,31 @@ export interface Count {
   bytes: number;
 }
 
+/** A text that is remembered for a time. */
+export interface NotedText {
+  name: string;
+  text: string;
+  until: number;
+}
+
+/** What is kept beside the events. */
+export interface Notes {
+  subscriptions(now: number): KeptSubscription[];
+  subscribe(subscription: KeptSubscription): void;
+  unsubscribe(event: string, socket: string): void;
+  recall(name: string, now: number): string | undefined;
+  remember(
+    texts: readonly NotedText[],
+    now: number,
+  ): void;
+}
+
 /**
  * Rows, and all else that is kept. Every method does its work at once and
  * wholly, or throws and does nothing.
  */
 export interface Table {
+  readonly notes: Notes;
   /** Whether somebody else has changed something since the last call. */
   hasChanged(): boolean;
   /** Claims the right to append and to deliver; throws if another process has it. */
@@ -47,13 +67,5 @@ export interface Table {
   drop(filter: EventFilter): number;
   /** Counts all there is; that may take long. */
   counts(): Map<string, Count>;
-  subscriptions(now: number): KeptSubscription[];
-  subscribe(subscription: KeptSubscription): void;
-  unsubscribe(event: string, socket: string): void;
-  recall(name: string, now: number): string | undefined;
-  remember(
-    texts: readonly { name: string; text: string; until: number }[],
-    now: number,
-  ): void;
   close(): void;
 }
