@@ -2,7 +2,7 @@
 //
 //     outbox.ts raw|append <rounds> <turn>      stored, `turn` at once
 //     outbox.ts deliver <port> <count> <window> delivered and confirmed
-//     outbox.ts drain <port> <count>            kept while nobody listens, then drained
+//     outbox.ts drain <port> <count>            first only kept, then delivered
 
 import { EventClient } from "../../../mod.ts";
 import { openSqlite, Outbox } from "../../../src/outbox/mod.ts";
@@ -13,6 +13,7 @@ const [a = 0, b = 0, c = 0] = rest.map(Number);
 const EVENT = "E_CALL_ENDED";
 /** With its name, the key and numbers a record of about 200 bytes. */
 const PARAMS = { caller: "sip:alice@example.com", filling: "x".repeat(90) };
+const UNBOUNDED = { maxEvents: Infinity, maxBytes: Infinity };
 const folder = await Deno.makeTempDir({ prefix: "outbox-bench-" });
 const path = `${folder}/events.db`;
 
@@ -47,8 +48,10 @@ async function raw(rounds: number, turn: number) {
 }
 
 async function append(rounds: number, turn: number) {
-  await using store = openSqlite(path, { maxEvents: Infinity, maxBytes: Infinity });
-  await using client = new EventClient("jsonrpc:127.0.0.1:1", { syncMode: true });
+  await using store = openSqlite(path, UNBOUNDED);
+  await using client = new EventClient("jsonrpc:127.0.0.1:1", {
+    syncMode: true,
+  });
   await using outbox = new Outbox(store, client);
   await outbox.ready;
   const seconds = await secondsOf(async () => {
@@ -59,7 +62,11 @@ async function append(rounds: number, turn: number) {
     }
   });
   const { kept } = await outbox.stats();
-  return { rate: rounds * turn / seconds, lost: rounds * turn - kept, longestStop };
+  return {
+    rate: rounds * turn / seconds,
+    lost: rounds * turn - kept,
+    longestStop,
+  };
 }
 
 async function deliver(port: number, count: number, window: number) {
@@ -82,28 +89,38 @@ async function deliver(port: number, count: number, window: number) {
   return { rate: count / seconds, lost: count - delivered, longestStop };
 }
 
+/** A million events, say: first only kept, then delivered. */
 async function drain(port: number, count: number) {
-  await using store = openSqlite(path, { maxEvents: Infinity, maxBytes: Infinity });
-  {
-    await using client = new EventClient("jsonrpc:127.0.0.1:1", { syncMode: true });
-    await using outbox = new Outbox(store, client);
-    for (let n = 0; n < count; n += 1000) {
-      await Promise.all(
-        Array.from({ length: 1000 }, () => outbox.raise(EVENT, PARAMS)),
-      );
-    }
+  await using store = openSqlite(path, UNBOUNDED);
+  const target = `jsonrpc:127.0.0.1:${port}`;
+  const params = JSON.stringify(PARAMS);
+  for (let n = 0; n < count; n += 1000) {
+    await store.append(Array.from({ length: 1000 }, (_, i) => ({
+      target,
+      event: EVENT,
+      params,
+      key: `key-${n + i}`,
+      isKeyGiven: false,
+      raisedAt: Date.now(),
+    })));
   }
-  const keptBytes = Deno.statSync(path).size;
-  // The kept go to the port that listens now, as when a server comes back.
-  const { openDatabase } = await import("../../../src/outbox/builtin.ts");
-  const database = openDatabase(path);
-  database.exec("SELECT 1");
-  database.close();
-  await using client = new EventClient(`jsonrpc:127.0.0.1:${port}`, {
+  await using client = new EventClient(target, {
     syncMode: true,
+    timeoutMs: 10_000,
   });
-  void client;
-  return { rate: 0, keptBytes, peakBytes: peakBytesOf("self"), fileBytes: Deno.statSync(path).size };
+  await using outbox = new Outbox(store, client, { window: 64 });
+  longestStop = 0;
+  const seconds = await secondsOf(() => outbox.flush());
+  const { delivered } = await outbox.stats();
+  await outbox.close();
+  await store.close();
+  return {
+    rate: count / seconds,
+    lost: count - delivered,
+    longestStop,
+    peakBytes: peakBytesOf("self"),
+    fileBytes: Deno.statSync(path).size,
+  };
 }
 
 const result = mode === "raw"
