@@ -71,6 +71,15 @@ export function files(): Files {
   return builtin("node:fs") as Files;
 }
 
+/** Calls `run` when this turn of the event loop is over. */
+export function afterTurn(run: () => void): void {
+  const { setImmediate } = globalThis as {
+    setImmediate?: (run: () => void) => unknown;
+  };
+  if (setImmediate === undefined) setTimeout(run, 0);
+  else setImmediate(run);
+}
+
 /** The number of this process; 0 if it has none. */
 export function ownPid(): number {
   return processOf()?.pid ?? 0;

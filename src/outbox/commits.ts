@@ -4,6 +4,7 @@
  * @module
  */
 
+import { afterTurn } from "./builtin.ts";
 import { StoreError, type StoreFailure } from "./errors.ts";
 import type { Row } from "./row.ts";
 import type { Appended } from "./store.ts";
@@ -113,7 +114,7 @@ export class Commits {
     if (this.#state === "scheduled") return;
     clearTimeout(this.#timer);
     this.#state = "scheduled";
-    setImmediate(() => this.#run());
+    afterTurn(() => this.#run());
   }
 
   #run(): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { afterTurn } from "./builtin.ts";
 import { Commits } from "./commits.ts";
 import { StoreError } from "./errors.ts";
 import { LocalDeliverer } from "./local_deliverer.ts";
@@ -78,17 +79,12 @@ export class LocalStore implements EventStore {
     });
   }
 
-  async append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
-    this.#claim();
-    const rows = events.map(rowOf);
-    const fits = rows.map((row) => this.#reserve(row));
-    if (fits.every((fit) => fit)) return await this.#commits.append(rows);
-    const stored = rows.filter((_, i) => fits[i]);
-    const outcomes = stored.length === 0
-      ? []
-      : await this.#commits.append(stored);
-    let next = 0;
-    return fits.map((fit) => fit ? outcomes[next++]! : "full");
+  append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    try {
+      return this.#append(events);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   // deno-lint-ignore require-await -- what it throws is to be a rejection
@@ -108,7 +104,7 @@ export class LocalStore implements EventStore {
     );
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
     // Not now: the caller does not have the deliverer yet.
-    setImmediate(() => deliverer.announce(this.#targets()));
+    afterTurn(() => deliverer.announce(this.#targets()));
     return deliverer;
   }
 
@@ -183,6 +179,27 @@ export class LocalStore implements EventStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    this.#claim();
+    const rows = events.map(rowOf);
+    const fitting = rows.filter((row) => this.#reserve(row));
+    if (fitting.length === rows.length) return this.#commits.append(rows);
+    return this.#appendSome(rows, fitting);
+  }
+
+  async #appendSome(
+    rows: readonly Row[],
+    fitting: readonly Row[],
+  ): Promise<readonly Appended[]> {
+    const outcomes = fitting.length === 0
+      ? []
+      : await this.#commits.append(fitting);
+    let next = 0;
+    return rows.map((row) =>
+      row === fitting[next] ? outcomes[next++]! : "full"
+    );
   }
 
   #checkOpen(): void {

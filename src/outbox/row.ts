@@ -52,11 +52,17 @@ const PRIME = 0x01000193;
  */
 export function checksumOf(row: Row): number {
   const { seq, raisedAt, target, event, key, params } = row;
-  let sum = hash(`${seq} ${raisedAt}`, 0x811c9dc5 | 0);
+  let sum = hashNumber(raisedAt, hashNumber(seq, 0x811c9dc5 | 0));
   sum = hash(target, sum);
   sum = hash(event, sum);
   sum = hash(key, sum);
   return hash(params, sum);
+}
+
+/** Goes on with a checksum of a whole number, which may have 53 bits. */
+function hashNumber(value: number, sum: number): number {
+  sum = Math.imul(sum ^ value, PRIME); // the lower 32
+  return Math.imul(sum ^ value / 2 ** 32, PRIME);
 }
 
 /** Goes on with a checksum, two characters at a time. */

@@ -8,13 +8,13 @@ import { type Database, files, type Statement } from "./builtin.ts";
 import { StoreError } from "./errors.ts";
 
 /** The log is written back when it has so many pages of 4 KiB. */
-export const CHECKPOINT_PAGES = 100;
+export const CHECKPOINT_PAGES = 250;
 /** The log's file does not stay longer, in bytes. */
-export const LOG_BYTES = 1024 * 1024;
+export const LOG_BYTES: number = 2 * 1024 * 1024;
 /** Larger than the log grows: what it holds can be written back then. */
-const BALLAST_BYTES = 1024 * 1024;
-/** So much must be free before events are stored again. */
-const FREE_BYTES = 2 * BALLAST_BYTES;
+const BALLAST_BYTES = 2 * 1024 * 1024;
+/** So much must be free, the ballast counted, before events are stored again. */
+const FREE_BYTES = 3 * 1024 * 1024;
 /** How often to try whether there is room again. */
 const TRY_MS = 1000;
 /** How many pages may be unused; they are filled first. */

@@ -14,7 +14,7 @@ export const APPLICATION_ID = 0x4576744f;
 export const VERSION = 1;
 
 /** The tables. */
-export const SCHEMA = `
+export const SCHEMA: string = `
 CREATE TABLE events(
   seq INTEGER PRIMARY KEY,
   target TEXT NOT NULL,
