@@ -206,11 +206,15 @@ export class Outbox extends EventTarget implements AsyncDisposable {
     this.#forgetFailure();
     for (;;) {
       const changed = this.#changed.promise;
-      const { kept } = await this.stats();
+      const { kept, targets } = await this.stats();
       signal?.throwIfAborted();
       if (this.#couriers.size === 0) {
         if (kept === 0) return;
         if (this.#failure !== undefined) throw this.#failure.error;
+        // A courier that failed before has left something.
+        for (const { kept, target } of targets) {
+          if (kept > 0) this.#begin(target);
+        }
       }
       await waitFor(changed, signal);
       signal?.throwIfAborted();

@@ -128,14 +128,14 @@ for (const { name, open } of KINDS) {
     await using server = serveEvents({ port: 0 }, async (event) => {
       const result = await once(event);
       if (++comings % 2) {
-        await new Promise((resolve) => setTimeout(resolve, 60));
+        await new Promise((resolve) => setTimeout(resolve, 400));
       }
       return result;
     });
     await using client = new EventClient(server.socket, SYNC);
     await using outbox = new Outbox(store, client, {
       keyParam: "key",
-      timeoutMs: 20,
+      timeoutMs: 150,
       minDelayMs: 1,
     });
     for (let n = 0; n < 5; n++) await outbox.raise("E_X", { n });

@@ -11,6 +11,8 @@ import {
   ServerError,
 } from "../../mod.ts";
 import {
+  type DeliverOptions,
+  type EventStore,
   type KeptEvent,
   memoryStore,
   Outbox,
@@ -92,11 +94,13 @@ for (const { name, open } of KINDS) {
 
   test("keeps the order when a server is late, or ends the connection", async (folder) => {
     await using server = noting((count) =>
-      count % 3 === 0 ? new Promise((resolve) => setTimeout(resolve, 60)) : true
+      count % 3 === 0
+        ? new Promise((resolve) => setTimeout(resolve, 400))
+        : true
     );
     await using store = open(folder);
     await using client = new EventClient(server.socket, SYNC);
-    await using outbox = new Outbox(store, client, { ...FAST, timeoutMs: 20 });
+    await using outbox = new Outbox(store, client, { ...FAST, timeoutMs: 150 });
     for (const n of range(8)) await outbox.raise("E_X", { n });
     await outbox.flush();
     const numbers = server.numbers() as number[];
@@ -450,4 +454,60 @@ Deno.test("Outbox calls retryOn with what a delivery failed with", async () => {
   await outbox.flush();
   assert(errors[0] instanceof DeliveryError);
   assertEquals((await outbox.stats()).setAside, 1);
+});
+
+Deno.test("Outbox tells when the store fails, and flush() rejects", async () => {
+  await using store = memoryStore();
+  const failing: EventStore = Object.create(store, {
+    deliver: {
+      value: async (options: DeliverOptions) => {
+        const deliverer = await store.deliver(options);
+        const error = new StoreError("damaged", "it is damaged");
+        return Object.create(deliverer, {
+          take: { value: () => Promise.reject(error) },
+          close: { value: () => deliverer.close() },
+        });
+      },
+    },
+  });
+  for (const name of ["append", "stats", "subscriptions"] as const) {
+    Object.defineProperty(failing, name, {
+      value: store[name].bind(store),
+    });
+  }
+  await using client = new EventClient(deadSocket(), SYNC);
+  await using outbox = new Outbox(failing, client, FAST);
+  const failed = next<{ error: Error }>(outbox, "error");
+  await outbox.ready;
+  const flushed = (async () => {
+    await outbox.raise("E_X");
+    await outbox.flush();
+  })();
+  await assertRejects(() => flushed, StoreError, "it is damaged");
+  assert((await failed).error instanceof StoreError);
+});
+
+Deno.test("Outbox can be closed before it is ready", async () => {
+  await using store = memoryStore();
+  await using client = new EventClient(deadSocket(), SYNC);
+  const outbox = new Outbox(store, client);
+  const raised = assertRejects(() => outbox.raise("E_X"), StoreError);
+  await outbox.close();
+  await raised;
+  // The store is free again.
+  await using next = new Outbox(store, client);
+  await next.raise("E_X");
+});
+
+Deno.test("Outbox begins again with a target that comes back while it ends", async () => {
+  await using server = noting();
+  await using store = memoryStore();
+  await using client = new EventClient(server.socket, SYNC);
+  await using outbox = new Outbox(store, client);
+  for (const n of range(200)) {
+    await outbox.raise("E_X", { n });
+    if (n % 3 === 0) await outbox.flush();
+  }
+  await outbox.flush();
+  assertEquals(server.numbers(), range(200));
 });
