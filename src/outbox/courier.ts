@@ -60,6 +60,7 @@ export class Courier {
   /** Aborted when what is under way is to be given up. */
   readonly #carrying = new AbortController();
   #changed = Promise.withResolvers<void>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     target: string,
@@ -82,8 +83,12 @@ export class Courier {
     } catch (error) {
       this.#hooks.failed(error);
     }
-    while (this.#out > 0) await this.#changed.promise;
+    // A store that has no room to note something must not hold up the end.
+    while (this.#out > 0 && !this.#carrying.signal.aborted) {
+      await this.#changed.promise;
+    }
     this.#state = "finished";
+    clearTimeout(this.#timer);
   }
 
   /** Takes nothing more, and soon gives up what is under way. */
@@ -91,15 +96,20 @@ export class Courier {
     if (this.#state !== "running") return;
     this.#state = "stopping";
     this.#taking.abort();
-    const timer = setTimeout(() => this.#carrying.abort(), GRACE_MS);
-    this.#whenNothingIsOut().then(() => clearTimeout(timer));
+    this.#tellChanged();
+    this.#timer = setTimeout(() => {
+      this.#carrying.abort();
+      this.#tellChanged();
+    }, GRACE_MS);
   }
 
   async #takeAll(): Promise<void> {
     const { window } = this.#options;
     const { signal } = this.#taking;
     for (;;) {
-      while (this.#out >= window) await this.#changed.promise;
+      while (this.#out >= window && !signal.aborted) {
+        await this.#changed.promise;
+      }
       const events = await this.#deliverer.take(
         this.#target,
         window - this.#out,
@@ -115,12 +125,12 @@ export class Courier {
 
   #gone(): void {
     this.#out--;
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
+    this.#tellChanged();
   }
 
-  async #whenNothingIsOut(): Promise<void> {
-    while (this.#out > 0) await this.#changed.promise;
+  #tellChanged(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
   }
 
   async #handle(event: KeptEvent): Promise<void> {
@@ -140,7 +150,7 @@ export class Courier {
 
   async #handleFailure(event: KeptEvent, error: unknown): Promise<void> {
     if (this.#carrying.signal.aborted) return;
-    if (!this.#options.retryOn(error)) {
+    if (!this.#mayRetry(error)) {
       await this.#deliverer.setAside(event, refusalOf(error));
       this.#hooks.setAside(event, error);
       return;
@@ -151,6 +161,16 @@ export class Courier {
     );
     await this.#deliverer.postpone(event, delayMs, messageOf(error));
     this.#hooks.postponed(event, error, delayMs);
+  }
+
+  /** The caller's function may throw; then nothing is given up. */
+  #mayRetry(error: unknown): boolean {
+    try {
+      return this.#options.retryOn(error);
+    } catch (error) {
+      this.#hooks.failed(error);
+      return true;
+    }
   }
 
   async #refuseOld(event: KeptEvent): Promise<void> {

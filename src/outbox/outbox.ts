@@ -39,7 +39,7 @@ export interface OutboxEventMap {
   aside: CustomEvent<{ event: KeptEvent; error: unknown }>;
   /** An event was not kept for a target that has as much as it may have. */
   full: CustomEvent<{ event: string; key: string; target: string }>;
-  /** The store could not do something; what is kept stays. */
+  /** The store, or `retryOn`, has failed; what is kept stays. */
   error: CustomEvent<{ error: unknown }>;
 }
 

@@ -11,7 +11,7 @@ import {
   ServerError,
 } from "../../mod.ts";
 import {
-  type DeliverOptions,
+  type Deliverer,
   type EventStore,
   type KeptEvent,
   memoryStore,
@@ -456,35 +456,70 @@ Deno.test("Outbox calls retryOn with what a delivery failed with", async () => {
   assertEquals((await outbox.stats()).setAside, 1);
 });
 
+/** A store of which the deliverer does something else. */
+function changed(store: EventStore, changes: Partial<Deliverer>): EventStore {
+  const copy: Partial<EventStore> = {};
+  for (const name of ["append", "stats", "subscriptions", "list"] as const) {
+    Object.assign(copy, { [name]: store[name].bind(store) });
+  }
+  copy.deliver = async (options) => {
+    const deliverer = await store.deliver(options);
+    const { take, done, setAside, postpone, close } = deliverer;
+    const all = { take, done, setAside, postpone, close };
+    for (const [name, method] of Object.entries(all)) {
+      Object.assign(all, { [name]: method.bind(deliverer) });
+    }
+    return { ...all, ...changes };
+  };
+  return copy as EventStore;
+}
+
 Deno.test("Outbox tells when the store fails, and flush() rejects", async () => {
   await using store = memoryStore();
-  const failing: EventStore = Object.create(store, {
-    deliver: {
-      value: async (options: DeliverOptions) => {
-        const deliverer = await store.deliver(options);
-        const error = new StoreError("damaged", "it is damaged");
-        return Object.create(deliverer, {
-          take: { value: () => Promise.reject(error) },
-          close: { value: () => deliverer.close() },
-        });
-      },
-    },
+  const failing = changed(store, {
+    take: () => Promise.reject(new StoreError("damaged", "it is damaged")),
   });
-  for (const name of ["append", "stats", "subscriptions"] as const) {
-    Object.defineProperty(failing, name, {
-      value: store[name].bind(store),
-    });
-  }
   await using client = new EventClient(deadSocket(), SYNC);
   await using outbox = new Outbox(failing, client, FAST);
   const failed = next<{ error: Error }>(outbox, "error");
-  await outbox.ready;
-  const flushed = (async () => {
-    await outbox.raise("E_X");
-    await outbox.flush();
-  })();
-  await assertRejects(() => flushed, StoreError, "it is damaged");
+  await outbox.raise("E_X");
+  await assertRejects(() => outbox.flush(), StoreError, "it is damaged");
+  await assertRejects(() => outbox.flush(), StoreError, "it is damaged");
   assert((await failed).error instanceof StoreError);
+});
+
+Deno.test("Outbox closes though the store cannot note what is done", async () => {
+  await using server = noting();
+  await using store = memoryStore();
+  const full = changed(store, { done: () => new Promise(() => {}) });
+  await using client = new EventClient(server.socket, SYNC);
+  const outbox = new Outbox(full, client);
+  await outbox.raise("E_X", { n: 1 });
+  await outbox.raise("E_X", { n: 2 });
+  while (server.seen.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await outbox.close();
+  assertEquals(server.numbers(), [1]);
+});
+
+Deno.test("Outbox tries again when retryOn throws, and says so", async () => {
+  await using server = noting((count) => {
+    if (count < 3) throw new ServerError(1, "no");
+  });
+  await using store = memoryStore();
+  await using client = new EventClient(server.socket, SYNC);
+  await using outbox = new Outbox(store, client, {
+    ...FAST,
+    retryOn() {
+      throw new RangeError("a mistake");
+    },
+  });
+  const failed = next<{ error: Error }>(outbox, "error");
+  await outbox.raise("E_X", { n: 1 });
+  await outbox.flush();
+  assertEquals(server.numbers(), [1, 1, 1]);
+  assert((await failed).error instanceof RangeError);
 });
 
 Deno.test("Outbox can be closed before it is ready", async () => {
