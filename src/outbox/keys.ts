@@ -8,7 +8,8 @@ import { quote } from "../protocol/errors.ts";
 
 /** Draws keys: a random beginning for the process, and a number. */
 export class KeySource {
-  readonly #start = crypto.randomUUID();
+  /** 80 bits, nearly all of them random. */
+  readonly #start = crypto.randomUUID().replaceAll("-", "").slice(0, 20);
   #count = 0;
 
   next(): string {
