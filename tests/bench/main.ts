@@ -20,6 +20,7 @@ import { latency } from "./sections/latency.ts";
 import { memory } from "./sections/memory.ts";
 import { notifications } from "./sections/notifications.ts";
 import { receiving } from "./sections/receiving.ts";
+import { outbox } from "./sections/outbox.ts";
 import { requests } from "./sections/requests.ts";
 import { splitter } from "./sections/splitter.ts";
 import { start } from "./sections/start.ts";
@@ -37,6 +38,7 @@ const SECTIONS: Record<string, (options: Options) => Promise<Section>> = {
   start,
   commands,
   splitter,
+  outbox,
   faults,
 };
 /** What a quick run leaves out: it counts what others lose. */

@@ -1,0 +1,182 @@
+/**
+ * What an outbox stands in front of: who subscribed, and how an event gets
+ * there.
+ *
+ * @module
+ */
+
+import { EventClient } from "../client/event_client.ts";
+import type { EventInterface } from "../events/event_interface.ts";
+import { deliverVirtual, newVirtualState } from "../events/failover.ts";
+import { JsonText, type JsonValue } from "../protocol/json.ts";
+import { formatSocket, isOverTls, parseSocket } from "../protocol/socket.ts";
+import { isVirtual, parseVirtualSocket } from "../protocol/virtual_socket.ts";
+import type { KeptSubscription } from "./store.ts";
+
+/** Options of {@linkcode Carrier.deliver}. */
+export interface CarryOptions {
+  timeoutMs: number | undefined;
+  signal: AbortSignal;
+}
+
+/** See the module. */
+export interface Carrier {
+  /** The sockets that an event goes to now. */
+  targets(event: string): readonly string[];
+  /** Delivers an event to a socket, until confirmed; rejects if it is not. */
+  deliver(
+    event: string,
+    target: string,
+    params: string,
+    options: CarryOptions,
+  ): Promise<void>;
+  /** Subscribes; returns the socket as the interface writes it. */
+  subscribe(subscription: KeptSubscription): string;
+  /** Ends a subscription; returns its socket, if there was one. */
+  unsubscribe(event: string, socket: string): string | undefined;
+  /** Lets go of what it opened. */
+  close(): Promise<void>;
+}
+
+/** Makes the carrier of a client or an interface. */
+export function carrierOf(target: EventClient | EventInterface): Carrier {
+  return target instanceof EventClient
+    ? new ClientCarrier(target)
+    : new InterfaceCarrier(target);
+}
+
+/** Without sync mode nothing is confirmed, and there is no result. */
+function checkConfirmed(result: JsonValue | undefined): void {
+  if (result !== undefined) return;
+  throw new TypeError(
+    "Cannot deliver by the client: expected one with syncMode, since only then an event is confirmed",
+  );
+}
+
+class ClientCarrier implements Carrier {
+  readonly #client: EventClient;
+
+  constructor(client: EventClient) {
+    this.#client = client;
+  }
+
+  targets(): readonly string[] {
+    return [this.#client.socket];
+  }
+
+  async deliver(
+    event: string,
+    target: string,
+    params: string,
+    { timeoutMs, signal }: CarryOptions,
+  ): Promise<void> {
+    // Throws for a socket of another host or port, which is kept then.
+    const result = await this.#client.raise(event, new JsonText(params), {
+      signal,
+      ...target === this.#client.socket ? {} : { socket: target },
+      ...timeoutMs === undefined ? {} : { timeoutMs },
+    });
+    checkConfirmed(result);
+  }
+
+  subscribe(): string {
+    throw new TypeError(
+      "Cannot subscribe: the outbox stands in front of a client, expected an Event Interface",
+    );
+  }
+
+  unsubscribe(): undefined {
+    return undefined;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Delivers to sockets by clients of its own, one for each host and port. */
+class InterfaceCarrier implements Carrier {
+  readonly #events: EventInterface;
+  readonly #clients = new Map<string, EventClient>();
+  readonly #states = new Map<string, ReturnType<typeof newVirtualState>>();
+
+  constructor(events: EventInterface) {
+    this.#events = events;
+  }
+
+  targets(event: string): readonly string[] {
+    return this.#events.subscribers(event).map(({ socket }) => socket);
+  }
+
+  async deliver(
+    event: string,
+    target: string,
+    params: string,
+    options: CarryOptions,
+  ): Promise<void> {
+    if (!isVirtual(target)) {
+      return void await this.#send(event, target, params, options);
+    }
+    const { policy, sockets } = parseVirtualSocket(target);
+    let state = this.#states.get(target);
+    if (state === undefined) {
+      this.#states.set(target, state = newVirtualState(sockets.length));
+    }
+    await deliverVirtual(
+      policy,
+      state,
+      (index) =>
+        this.#send(event, formatSocket(sockets[index]!), params, options),
+      { restFor: 30_000, now: () => performance.now() },
+    );
+  }
+
+  subscribe({ event, socket, expiresAt }: KeptSubscription): string {
+    if (expiresAt === undefined) this.#events.subscribe(event, socket);
+    else {
+      const expire = (expiresAt - Date.now()) / 1000;
+      this.#events.subscribe(event, socket, { expire });
+    }
+    return this.#events.subscriber(event, socket)!.socket;
+  }
+
+  unsubscribe(event: string, socket: string): string | undefined {
+    const subscriber = this.#events.subscriber(event, socket);
+    if (subscriber !== undefined) this.#events.unsubscribe(event, socket);
+    return subscriber?.socket;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      Array.from(this.#clients.values(), (client) => client.close()),
+    );
+  }
+
+  async #send(
+    event: string,
+    socket: string,
+    params: string,
+    { timeoutMs, signal }: CarryOptions,
+  ): Promise<JsonValue> {
+    const result = await this.#clientOf(socket).raise(
+      event,
+      new JsonText(params),
+      { socket, signal, ...timeoutMs === undefined ? {} : { timeoutMs } },
+    );
+    checkConfirmed(result);
+    return result!;
+  }
+
+  #clientOf(text: string): EventClient {
+    const socket = parseSocket(text);
+    const protocol = isOverTls(socket) ? "jsonrpcs" : "jsonrpc";
+    const { host, port } = socket;
+    const destination = formatSocket({ protocol, host, port });
+    let client = this.#clients.get(destination);
+    if (client === undefined) {
+      client = new EventClient(destination, { syncMode: true });
+      this.#clients.set(destination, client);
+    }
+    return client;
+  }
+}

@@ -1,0 +1,94 @@
+/** What the tests of the outbox have in common. */
+
+import { serveEvents } from "../../mod.ts";
+import {
+  type EventStore,
+  memoryStore,
+  type NewEvent,
+  openSqlite,
+  type SqliteOptions,
+} from "../../src/outbox/mod.ts";
+
+export const TARGET = "jsonrpc:127.0.0.1:5061";
+
+/** An event that is the same for the same number. */
+export function newEvent(n: number, changes: Partial<NewEvent> = {}): NewEvent {
+  return {
+    target: TARGET,
+    event: "E_X",
+    params: `{"n":${n}}`,
+    key: `key-${n}`,
+    isKeyGiven: false,
+    raisedAt: 1_700_000_000_000 + n,
+    ...changes,
+  };
+}
+
+/** A folder that is removed at the end of a scope. */
+export class Folder implements Disposable {
+  readonly path: string = Deno.makeTempDirSync({ prefix: "outbox-" });
+
+  /** The path of a file in it. */
+  file(name = "events.db"): string {
+    return `${this.path}/${name}`;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** A kind of store that runs on this machine. */
+export interface Kind {
+  name: string;
+  open(folder: Folder, options?: SqliteOptions): EventStore;
+}
+
+export const KINDS: Kind[] = [
+  { name: "memoryStore()", open: (_, options) => memoryStore(options) },
+  {
+    name: "openSqlite()",
+    open: (folder, options) => openSqlite(folder.file(), options),
+  },
+];
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+/** A server that notes what it got, and does what `act` says. */
+export function noting(
+  act: (n: number, params: Record<string, unknown>) => unknown = () => true,
+  port = 0,
+) {
+  const seen: Record<string, unknown>[] = [];
+  const server = serveEvents({ port, onError: () => {} }, ({ params }) => {
+    const named = params as Record<string, unknown>;
+    seen.push(named);
+    return act(seen.length, named);
+  });
+  return {
+    seen,
+    socket: server.socket,
+    port: server.addr.port,
+    /** The param `n` of what came. */
+    numbers: () => seen.map(({ n }) => n),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** Resolves to the detail of the next event of this type. */
+export function next<T>(
+  target: EventTarget,
+  type: string,
+): Promise<T> {
+  return new Promise((resolve) =>
+    target.addEventListener(
+      type,
+      (event) => resolve((event as CustomEvent<T>).detail),
+      { once: true },
+    )
+  );
+}
