@@ -20,6 +20,9 @@ export async function findChromium(): Promise<string | undefined> {
   }
 }
 
+/** How long something may take that is to happen in a page. */
+const PATIENCE_MS = 30_000;
+
 /** How a page is seen. */
 export interface View {
   width?: number;
@@ -67,6 +70,10 @@ export class Chromium implements AsyncDisposable {
         "--no-sandbox",
         "--disable-gpu",
         "--hide-scrollbars",
+        // Several tabs at a time are seen, as in windows side by side.
+        "--disable-background-timer-throttling",
+        "--disable-renderer-backgrounding",
+        "--disable-backgrounding-occluded-windows",
         "--remote-debugging-port=0",
         `--user-data-dir=${profile}`,
         "about:blank",
@@ -108,6 +115,7 @@ export class Chromium implements AsyncDisposable {
   async open(url: string, view: View = {}): Promise<Tab> {
     const { targetId } = await this.call("Target.createTarget", {
       url: "about:blank",
+      newWindow: true,
     });
     const { sessionId } = await this.call("Target.attachToTarget", {
       targetId,
@@ -186,15 +194,21 @@ export class Tab implements AsyncDisposable {
     return result.value;
   }
 
-  /** Waits until an expression is true in the page; returns its value. */
+  /**
+   * Waits until an expression is true in the page; returns its value. Rejects when
+   * that takes so long that it will never be.
+   */
   async until(expression: string): Promise<Reply> {
-    for (;;) {
+    const end = performance.now() + PATIENCE_MS;
+    while (performance.now() < end) {
       try {
         const value = await this.evaluate(
           `new Promise((resolve) => {
+            const end = performance.now() + 1000;
             const look = () => {
               const value = (${expression});
               if (value) resolve(typeof value === "object" ? true : value);
+              else if (performance.now() > end) resolve(false);
               else setTimeout(look, 10);
             };
             look();
@@ -206,6 +220,8 @@ export class Tab implements AsyncDisposable {
         if (!/context|navigated/i.test((error as Error).message)) throw error;
       }
     }
+    const text = await this.evaluate("document.body.innerText");
+    throw new Error(`Never true: ${expression}; the page shows ${text}`);
   }
 
   /** Presses a key, such as `a`, `Enter` or `ArrowDown`. */

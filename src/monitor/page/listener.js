@@ -139,10 +139,14 @@ const rows = [];
 function render() {
   if (isScheduled) return;
   isScheduled = true;
-  requestAnimationFrame(() => {
-    isScheduled = false;
-    draw();
-  });
+  // In a tab that nobody sees there are no frames, but its title goes on.
+  if (document.hidden) setTimeout(drawScheduled, 250);
+  else requestAnimationFrame(drawScheduled);
+}
+
+function drawScheduled() {
+  isScheduled = false;
+  draw();
 }
 
 function draw() {
@@ -700,6 +704,7 @@ function measure() {
   render();
 }
 narrow.addEventListener("change", measure);
+document.addEventListener("visibilitychange", drawScheduled);
 new ResizeObserver(render).observe(list);
 measure();
 
