@@ -54,10 +54,11 @@ Deno.test("pageForHub() shows events, subscribers, destinations and failures", a
     { name: "E_X", id: 1, subscribers: 2, deliveries: 5 },
   ]);
   assertEquals(
-    // deno-lint-ignore no-explicit-any
-    state.subscribers.map((
-      { event, socket, expire }: any,
-    ) => [event, socket, expire]),
+    state.subscribers.map((row: Record<string, unknown>) => [
+      row["event"],
+      row["socket"],
+      row["expire"],
+    ]),
     [
       ["E_X", "jsonrpc:10.0.0.8:8080/m", undefined],
       ["E_X", "jsonrpc:10.0.0.7:8080", 60],
