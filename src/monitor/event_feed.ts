@@ -59,11 +59,21 @@ export interface FeedViewer {
 
 const MAX_EVENTS = 100_000;
 const MAX_LENGTH = 64 * 1024 * 1024;
+/**
+ * A flood is more than so many events in a millisecond, so long that so many more
+ * came. Nobody can look at them all, and to keep an event costs as much time as to
+ * take it in: in a flood, others are counted only.
+ */
+const KEPT_IN_FLOOD = 10, BURST = 100_000;
+/** How many events are skipped between two looks at the clock. */
+const REFUSED_AT_ONCE = 16;
 /** About what it takes to keep an event, beside its texts. */
 const EVENT_LENGTH = 100;
 
 /**
- * Keeps the events that came in last, up to a bound. Its {@linkcode EventFeed.watch}
+ * Keeps the events that came in last, up to a bound. When more than 10,000 a
+ * second come, for so long that 100,000 more came, it keeps some of them and counts
+ * the others. Its {@linkcode EventFeed.watch}
  * goes before a handler; {@linkcode pageForListener} shows it.
  *
  * @example
@@ -96,6 +106,15 @@ export class EventFeed {
   #first = 0;
   #next = 0;
   #length = 0;
+  #skipped = 0;
+  /** How many events are kept before it is a flood, and since when. */
+  #allowance = BURST;
+  #allowedAt = Date.now();
+  /** How many events were skipped since then. */
+  #refused = 0;
+  /** The peer of the last event, which is often that of the next one. */
+  #peer: Address = { hostname: "", port: 0 };
+  #peerText = "";
   readonly #viewers = new Set<FeedViewer>();
 
   /**
@@ -126,8 +145,14 @@ export class EventFeed {
     return this.#next;
   }
 
+  /** How many events came too fast to be kept. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
   /** Goes before a handler: see {@linkcode watchHandler}. */
   readonly watch: EventWatcher = (received) => {
+    if (!this.#mayKeep()) return undefined;
     const event = this.#add(
       received.peer,
       received.method,
@@ -139,7 +164,7 @@ export class EventFeed {
 
   /** Takes what was refused, and why: for `onInvalid` of `serveEvents`. */
   readonly refuse = (reason: string, peer: Address): void => {
-    this.#add(peer, undefined, reason, "null");
+    if (this.#mayKeep()) this.#add(peer, undefined, reason, "null");
   };
 
   /** The kept events from number `from` on, up to number `to`. */
@@ -166,8 +191,34 @@ export class EventFeed {
     return () => this.#viewers.delete(viewer);
   }
 
+  /** Whether the next event is kept; otherwise counts it. */
+  #mayKeep(): boolean {
+    if (this.#allowance === 0 && this.#refused++ % REFUSED_AT_ONCE === 0) {
+      this.#allow();
+    }
+    if (this.#allowance > 0) {
+      this.#allowance--;
+      return true;
+    }
+    this.#skipped++;
+    if (this.#refused === 1) {
+      for (const viewer of this.#viewers) viewer.added(); // to tell them of it
+    }
+    return false;
+  }
+
+  /** Allows as many events as the time that has passed is good for. */
+  #allow(): void {
+    const now = Date.now();
+    const more = (now - this.#allowedAt) * KEPT_IN_FLOOD;
+    if (more <= 0) return;
+    this.#allowedAt = now;
+    this.#allowance = Math.min(more, BURST);
+    this.#refused = 0;
+  }
+
   #add(
-    { hostname, port }: Address,
+    peer: Address,
     method: string | undefined,
     params: string,
     id: string,
@@ -175,7 +226,7 @@ export class EventFeed {
     const event: KeptEvent = {
       seq: this.#next++,
       time: Date.now(),
-      peer: `${formatHost(hostname)}:${port}`,
+      peer: this.#textOfPeer(peer),
       method,
       params,
       id,
@@ -189,6 +240,14 @@ export class EventFeed {
     this.#shrink();
     for (const viewer of this.#viewers) viewer.added();
     return event;
+  }
+
+  #textOfPeer({ hostname, port }: Address): string {
+    if (port !== this.#peer.port || hostname !== this.#peer.hostname) {
+      this.#peer = { hostname, port };
+      this.#peerText = `${formatHost(hostname)}:${port}`;
+    }
+    return this.#peerText;
   }
 
   #respond(event: KeptEvent, { result, error, ms }: HandlerResponse): void {

@@ -13,7 +13,7 @@ import type { EventFeed, FeedViewer, KeptEvent } from "./event_feed.ts";
 /** How long events are gathered before they go out. */
 const BATCH_MS = 20;
 /** How many events, and about how much text, go out in one message. */
-const MAX_BATCH = 1000, MAX_BATCH_LENGTH = 256 * 1024;
+const MAX_BATCH = 500, MAX_BATCH_LENGTH = 256 * 1024;
 /** How often a sign of life goes out, so that a peer that is gone is noticed. */
 const ALIVE_MS = 15_000;
 
@@ -170,6 +170,8 @@ class Viewer implements FeedViewer {
   /** Events whose response became known after they were sent. */
   #late: KeptEvent[] = [];
   #missed = 0;
+  /** How many events the feed has skipped, as far as the viewer was told. */
+  #skipped: number;
   #isCleared = false;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Resolves the pull of the stream; `undefined`: the peer has enough. */
@@ -179,6 +181,7 @@ class Viewer implements FeedViewer {
     this.#feed = feed;
     this.#hooks = hooks;
     this.#next = feed.first;
+    this.#skipped = feed.skipped;
     this.#hide = feed.show(this);
   }
 
@@ -206,6 +209,7 @@ class Viewer implements FeedViewer {
     this.#isCleared = true;
     this.#late = [];
     this.#missed = 0;
+    this.#skipped = this.#feed.skipped;
     this.#next = this.#feed.next;
     this.added();
   }
@@ -228,7 +232,9 @@ class Viewer implements FeedViewer {
       this.#isCleared = false;
       return this.#write(formatMessage("clear", this.#next));
     }
-    const { first } = this.#feed;
+    const { first, skipped } = this.#feed;
+    this.#missed += skipped - this.#skipped;
+    this.#skipped = skipped;
     if (this.#next < first) {
       this.#missed += first - this.#next;
       this.#next = first;
@@ -261,7 +267,7 @@ class Viewer implements FeedViewer {
 
   #hasNews(): boolean {
     return this.#next < this.#feed.next || this.#late.length > 0 ||
-      this.#isCleared;
+      this.#skipped < this.#feed.skipped || this.#isCleared;
   }
 
   #write(text: string): void {

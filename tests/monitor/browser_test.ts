@@ -69,7 +69,7 @@ function listen(options: ListenerPageOptions & EventFeedOptions = {}) {
     take(method: string, params: object = {}, hostname = peer.hostname) {
       const event = { method, params, id: null, peer: { ...peer, hostname } };
       // deno-lint-ignore no-explicit-any
-      feed.watch(event as any)({ result: true, ms: 1 });
+      feed.watch(event as any)?.({ result: true, ms: 1 });
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -183,7 +183,7 @@ browserTest(
       params: {},
       id: 7,
       peer: { hostname: "::1", port: 5 },
-    }, { paramsText: '{"n":1.50,"n":"it\'s","o":{"p":[]}}' }))({
+    }, { paramsText: '{"n":1.50,"n":"it\'s","o":{"p":[]}}' }))?.({
       result: [1],
       ms: 2,
     });
@@ -383,11 +383,11 @@ browserTest(
       const params = JSON.parse(
         JSON.stringify({ [text]: text, list: [text, { [text]: null }] }),
       );
-      listener.feed.watch({ method: text, params, id: text, peer })({
+      listener.feed.watch({ method: text, params, id: text, peer })?.({
         result: { [text]: text },
         ms: 1,
       });
-      listener.feed.watch({ method: text, params: [text], id: 1, peer })({
+      listener.feed.watch({ method: text, params: [text], id: 1, peer })?.({
         error: new ServerError(1, text, { [text]: text }),
         ms: 1,
       });

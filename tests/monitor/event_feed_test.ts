@@ -12,12 +12,12 @@ const eventOf = (method: string, params = {}, id: number | null = null) => ({
 
 Deno.test("EventFeed keeps events with their texts, and what was responded", () => {
   const feed = new EventFeed();
-  feed.watch(eventOf("E_X", { a: 1 }, 7))({ result: { ok: true }, ms: 3 });
-  feed.watch(eventOf("E_Y"))({ result: 5, ms: 1 });
+  feed.watch(eventOf("E_X", { a: 1 }, 7))?.({ result: { ok: true }, ms: 3 });
+  feed.watch(eventOf("E_Y"))?.({ result: 5, ms: 1 });
   const error = new ServerError(404, "No such user", ["x"]);
-  feed.watch(eventOf("E_Z", {}, 8))({ error, ms: 2 });
-  feed.watch(eventOf("E_W", {}, 9))({ error: new TypeError("oops"), ms: 2 });
-  feed.watch(eventOf("E_V", {}, 10))({ result: 1n, ms: 2 });
+  feed.watch(eventOf("E_Z", {}, 8))?.({ error, ms: 2 });
+  feed.watch(eventOf("E_W", {}, 9))?.({ error: new TypeError("oops"), ms: 2 });
+  feed.watch(eventOf("E_V", {}, 10))?.({ result: 1n, ms: 2 });
   feed.watch(eventOf("E_U", {}, 11));
   feed.refuse("the batch is empty", PEER);
   assertEquals(
@@ -81,7 +81,7 @@ Deno.test("EventFeed lets the oldest events go at either bound", () => {
   assertEquals(short.next - short.first, 4);
   short.watch(eventOf("E_X", { text: "x".repeat(20_000) }));
   assertEquals(short.next - short.first, 1); // the newest stays in any case
-  short.watch(eventOf("E_X", {}, 1))({ result: "x".repeat(30_000), ms: 1 });
+  short.watch(eventOf("E_X", {}, 1))?.({ result: "x".repeat(30_000), ms: 1 });
   assertEquals(short.next - short.first, 1); // a response counts too
 });
 
@@ -89,7 +89,7 @@ Deno.test("EventFeed takes a response to an event that it keeps no more", () => 
   const feed = new EventFeed({ maxEvents: 1 });
   const done = feed.watch(eventOf("E_X", {}, 1));
   feed.watch(eventOf("E_Y"));
-  done({ result: true, ms: 1 });
+  done?.({ result: true, ms: 1 });
   assertEquals(feed.slice(0, 9).map(({ method }) => method), ["E_Y"]);
 });
 
@@ -112,4 +112,44 @@ Deno.test("EventFeed refuses bounds that are none", () => {
     assert(error.message.includes(String(value)));
     assertThrows(() => new EventFeed({ maxLength: value }), RangeError);
   }
+});
+
+/** Sets the clock until it is disposed. */
+function setClock() {
+  const { now } = Date;
+  let time = now();
+  Date.now = () => time;
+  return {
+    pass: (ms: number) => time += ms,
+    [Symbol.dispose]: () => void (Date.now = now),
+  };
+}
+
+Deno.test("EventFeed keeps every event of a burst, and some of a flood", () => {
+  using clock = setClock();
+  const feed = new EventFeed({ maxEvents: 1000 });
+  const take = (count: number) => {
+    for (let i = 0; i < count; i++) feed.watch(eventOf("E_X"));
+    return [feed.next, feed.skipped];
+  };
+  assertEquals(take(100_000), [100_000, 0]);
+  assertEquals(take(500), [100_000, 500]);
+  clock.pass(1);
+  const [kept, skipped] = take(500);
+  assertEquals(kept, 100_010);
+  assertEquals(kept! + skipped!, 101_000); // none is lost without being counted
+  clock.pass(10_000); // then a burst is kept again
+  take(16); // in a flood it looks at the clock now and then
+  const before = [feed.next, feed.skipped] as const;
+  assertEquals(take(900), [before[0] + 900, before[1]]);
+});
+
+Deno.test("EventFeed keeps every event that comes slowly enough, however many", () => {
+  using clock = setClock();
+  const feed = new EventFeed({ maxEvents: 10 });
+  for (let i = 0; i < 30_000; i++) {
+    clock.pass(1);
+    for (let j = 0; j < 10; j++) feed.watch(eventOf("E_X"));
+  }
+  assertEquals([feed.next, feed.skipped], [300_000, 0]);
 });

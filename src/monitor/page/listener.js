@@ -87,7 +87,7 @@ function take(events) {
     while (waiting.length > maxEvents) waiting.shift();
   }
   chipsAreStale = true;
-  render();
+  render(true);
 }
 
 function respond([seq, response, isError, ms]) {
@@ -133,19 +133,34 @@ function toggle(term) {
 const MAX_SUMMARY = 300;
 let rowHeight = 28;
 let follow = true;
-let isScheduled = false;
+let isScheduled = false, isDelayed = false, drawTimer;
 const rows = [];
 
-function render() {
-  if (isScheduled) return;
+/** How often rows change at most while events pour in: nobody reads faster. */
+const DRAW_MS = 100;
+let drawnAt = -Infinity;
+
+/** Draws soon: at the next frame, unless `isPatient` and it was just done. */
+function render(isPatient = false) {
+  if (isScheduled && (isPatient || !isDelayed)) return;
+  const wait = drawnAt + DRAW_MS - performance.now();
   isScheduled = true;
-  // In a tab that nobody sees there are no frames, but its title goes on.
-  if (document.hidden) setTimeout(drawScheduled, 250);
-  else requestAnimationFrame(drawScheduled);
+  isDelayed = isPatient && wait > 0;
+  clearTimeout(drawTimer);
+  if (isDelayed) drawTimer = setTimeout(nextFrame, wait);
+  else nextFrame();
 }
 
-function drawScheduled() {
+function nextFrame() {
+  isDelayed = false;
+  // In a tab that nobody sees there are no frames, but its title goes on.
+  if (document.hidden) drawTimer = setTimeout(drawNow, DRAW_MS);
+  else requestAnimationFrame(drawNow);
+}
+
+function drawNow() {
   isScheduled = false;
+  drawnAt = performance.now();
   draw();
 }
 
@@ -704,8 +719,8 @@ function measure() {
   render();
 }
 narrow.addEventListener("change", measure);
-document.addEventListener("visibilitychange", drawScheduled);
-new ResizeObserver(render).observe(list);
+document.addEventListener("visibilitychange", drawNow);
+new ResizeObserver(() => render()).observe(list);
 measure();
 
 connect("/events", {
@@ -722,7 +737,7 @@ connect("/events", {
     missed += more;
     take(events.map(eventOf));
     late.forEach(respond);
-    render();
+    render(true);
     if (wanted !== undefined && all.indexOf(wanted) < all.length) {
       const event = all.at(all.indexOf(wanted));
       if (event.seq === wanted) select(event);
