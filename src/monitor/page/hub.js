@@ -164,12 +164,6 @@ const events = table("Events", [
 ], ({ name }) => name);
 
 const setAside = table("Set aside", [
-  ["since", "", ({ time }) => clock(time)],
-  ["event", "", text((row) => row.event)],
-  ["socket", "wide", text((row) => row.socket)],
-  ["params", "wide", text((row) => (row.params ?? "").slice(0, 300))],
-  ["why", "wide", text((row) => row.error)],
-  ["tries", "number", ({ attempts }) => String(attempts ?? "")],
   ["", "", ({ id }) =>
     el(
       "span",
@@ -177,6 +171,12 @@ const setAside = table("Set aside", [
       el("button", { onclick: () => decide("retry", id) }, "Retry"),
       el("button", { onclick: () => decide("drop", id) }, "Drop"),
     )],
+  ["since", "", ({ time }) => clock(time)],
+  ["event", "", text((row) => row.event)],
+  ["socket", "wide", text((row) => row.socket)],
+  ["params", "wide", text((row) => (row.params ?? "").slice(0, 300))],
+  ["why", "wide", text((row) => row.error)],
+  ["tries", "number", ({ attempts }) => String(attempts ?? "")],
 ], ({ id }) => id);
 
 const failures = table("Last failures", [
