@@ -253,9 +253,10 @@ export function formatLogJson(entry: LogEntry): string {
     ms: Math.round(ms * 10) / 10,
     ...since !== undefined && { since: new Date(since).toISOString() },
   });
-  return printable(
-    params === undefined ? text : `${text.slice(0, -1)},"params":${params}}`,
-  );
+  if (params === undefined) return printable(text);
+  // Between the values of JSON there may be line breaks, in its texts none.
+  const line = params.replace(/[\t\n\r]/g, " ");
+  return printable(`${text.slice(0, -1)},"params":${line}}`);
 }
 
 function sentenceOf(entry: LogEntry): string {

@@ -23,8 +23,8 @@ export interface GuardOptions {
 
 /** What is known of a connection: `Deno.serve` gives it to its handler. */
 export interface RequestInfo {
-  /** The address of the peer. */
-  readonly remoteAddr?: object | undefined;
+  /** The peer: an object with `hostname` and `port`, unless it came otherwise. */
+  readonly remoteAddr: object;
 }
 
 /** A handler of HTTP requests, for `Deno.serve`. */

@@ -6,15 +6,7 @@
  */
 
 import { JsonStream } from "../protocol/json_stream.ts";
-import {
-  errorOf,
-  type JsonValue,
-  readMessage,
-  type RequestId,
-  resultOf,
-} from "../protocol/message.ts";
-import { ServerError } from "../protocol/errors.ts";
-import type { Address } from "../server/dispatcher.ts";
+import type { Address, ReceivedEvent } from "../server/dispatcher.ts";
 import { formatSocket } from "../protocol/socket.ts";
 
 /** What a fake server does with a message. All that is absent is not done. */
@@ -42,9 +34,9 @@ export interface FakeRequest {
   /** Its method. */
   readonly method: string;
   /** Its params. */
-  readonly params: JsonValue;
+  readonly params: unknown;
   /** Its id; null for a notification. */
-  readonly id: RequestId;
+  readonly id: ReceivedEvent["id"];
   /** Which connection it came by, counted from 0. */
   readonly connection: number;
 }
@@ -106,6 +98,9 @@ interface Runtime {
     close(): void;
   };
 }
+
+/** What is read of a message. */
+type Message = Partial<Omit<FakeRequest, "connection">>;
 
 const READ_BYTES = 16 * 1024;
 const encoder = new TextEncoder();
@@ -247,7 +242,7 @@ class FakeConnection {
         messages.push(buffer.slice(0, length));
         let text: string | undefined;
         while ((text = messages.next()) !== undefined) {
-          responses.push(...this.#take(JSON.parse(text) as JsonValue));
+          responses.push(...this.#take(JSON.parse(text)));
         }
       }
     } catch { /* it is closed, or what came is no JSON */ }
@@ -266,18 +261,18 @@ class FakeConnection {
     this.#conn.close();
   }
 
-  #take(value: JsonValue): Promise<void>[] {
-    const members = Array.isArray(value) ? value : [value];
-    return members.flatMap((member) => {
-      const message = readMessage(member);
-      if (message.kind === "invalid") return [];
-      const { method, params } = message;
-      const id = message.kind === "request" ? message.id : null;
-      return [this.#carryOut(id, this.#respond({ method, params, id }))];
+  #take(value: unknown): Promise<void>[] {
+    const members: unknown[] = Array.isArray(value) ? value : [value];
+    return members.map((member) => {
+      const { method = "", params = {}, id = null } = member as Message;
+      return this.#carryOut(id, this.#respond({ method, params, id }));
     });
   }
 
-  async #carryOut(id: RequestId, response: FakeResponse): Promise<void> {
+  async #carryOut(
+    id: FakeRequest["id"],
+    response: FakeResponse,
+  ): Promise<void> {
     const { afterMs = 0, close } = response;
     if (afterMs > 0) await this.#wait(afterMs);
     if (!this.#isOpen) return;
@@ -313,11 +308,12 @@ class FakeConnection {
 }
 
 /** The bytes to send, as text; none for a notification. */
-function textOf(id: RequestId, response: FakeResponse): string {
-  const { result, error, text } = response;
+function textOf(
+  id: FakeRequest["id"],
+  { result = null, error, text }: FakeResponse,
+): string {
   if (text !== undefined) return text;
   if (id === null) return "";
-  return error === undefined
-    ? resultOf(id, result ?? null)
-    : errorOf(id, new ServerError(error.code, error.message, error.data));
+  const outcome = error === undefined ? { result } : { error };
+  return JSON.stringify({ id, jsonrpc: "2.0", ...outcome });
 }

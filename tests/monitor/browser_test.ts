@@ -295,7 +295,10 @@ browserTest(
   async (browser) => {
     await using listener = listen();
     listener.take("E_X", { n: 1 });
-    listener.take("E_Y", ["a"]);
+    const peer = { hostname: "::1", port: 5 };
+    const event = { method: "E_Y", params: {}, id: null, peer };
+    const paramsText = '[\n  "a\\n"\r\n]';
+    listener.feed.watch(Object.assign(event, { paramsText }));
     listener.feed.refuse("no", { hostname: "::1", port: 5 });
     await using tab = await browser.open(listener.url);
     await untilTotal(tab, "3 events");
@@ -310,7 +313,7 @@ browserTest(
     document.querySelector("[title^=Download]").click()`);
     assertEquals(
       await tab.evaluate("window.saved"),
-      '{"event":"E_X","params":{"n":1}}\n{"event":"E_Y","params":["a"]}\n',
+      '{"event":"E_X","params":{"n":1}}\n{"event":"E_Y","params":[   "a\\n"  ]}\n',
     );
   },
 );

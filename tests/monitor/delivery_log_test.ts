@@ -163,12 +163,12 @@ Deno.test("formatLogJson() writes event, params as they came, socket, cause, ms 
     outcome: "failed",
     error: new ServerError(404, "No such user"),
     ms: 2.345,
-    params: '{"n":1.50,"n":1}',
+    params: '{"n":1.50,\n\t"n":1}',
     attempts: 2,
   }, START);
   assertEquals(
     formatLogJson(entry!),
-    `{"time":"2026-01-31T12:00:00.000Z","level":"warn","kind":"refusing","socket":"${SOCKET}","event":"E_X\\n","attempts":2,"cause":"server","error":"404 No such user","failed":1,"ms":2.3,"since":"2026-01-31T12:00:00.000Z","params":{"n":1.50,"n":1}}`,
+    `{"time":"2026-01-31T12:00:00.000Z","level":"warn","kind":"refusing","socket":"${SOCKET}","event":"E_X\\n","attempts":2,"cause":"server","error":"404 No such user","failed":1,"ms":2.3,"since":"2026-01-31T12:00:00.000Z","params":{"n":1.50,  "n":1}}`,
   );
 });
 

@@ -1,11 +1,6 @@
 // Makes the pictures of the guides anew: run it by hand. It needs Chromium.
 
-import {
-  ConnectError,
-  EventInterface,
-  serveEvents,
-  ServerError,
-} from "../../mod.ts";
+import { ConnectError, EventInterface, ServerError } from "../../mod.ts";
 import {
   DeliveryTally,
   EventFeed,
@@ -58,8 +53,8 @@ function terminal(text: string): string {
     36: "color:#7fb9f7",
   };
   const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  // deno-lint-ignore no-control-regex
   const html = escaped.replace(
+    // deno-lint-ignore no-control-regex
     /\x1b\[([0-9]+)m/g,
     (_, code) => code === "0" ? "</span>" : `<span style="${styles[code]}">`,
   );
@@ -126,7 +121,6 @@ const { signal } = stop;
   await save("listener-phone", url, { width: 360, height: 520 }, ready);
 }
 {
-  await using server = serveEvents({ port: 0 }, () => true);
   await using events = new EventInterface({ syncMode: true });
   events.subscribe("E_CALL_START", "jsonrpc:10.0.0.5:8080", { expire: 3600 });
   events.subscribe("E_CALL_START", "jsonrpc:10.0.0.6:8080", { expire: 3600 });

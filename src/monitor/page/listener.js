@@ -535,7 +535,9 @@ function download() {
   const lines = [];
   for (const { method, params } of visible) {
     if (method === null) continue;
-    lines.push(`{"event":${JSON.stringify(method)},"params":${params}}\n`);
+    // Between the values of JSON there may be line breaks, in its texts none.
+    const line = params.replace(/[\t\n\r]/g, " ");
+    lines.push(`{"event":${JSON.stringify(method)},"params":${line}}\n`);
   }
   const blob = new Blob(lines, { type: "application/x-ndjson" });
   const href = URL.createObjectURL(blob);
