@@ -30,35 +30,73 @@ export function loadPage(name: PageName): Promise<Page> {
 }
 
 async function load(name: PageName): Promise<Page> {
-  const files = await Promise.all([
+  const [html, style, common, own] = await Promise.all([
     import("./page/page.html", { with: { type: "text" } }),
     import("./page/style.css", { with: { type: "text" } }),
-    import("./page/json_text.js", { with: { type: "text" } }),
-    import("./page/common.js", { with: { type: "text" } }),
-    ...name === "hub"
-      ? [import("./page/hub.js", { with: { type: "text" } })]
-      : [
-        import("./page/command.js", { with: { type: "text" } }),
-        import("./page/deque.js", { with: { type: "text" } }),
-        import("./page/filter.js", { with: { type: "text" } }),
-        import("./page/listener.js", { with: { type: "text" } }),
-      ],
+    loadAll({
+      json_text: import("./page/json_text.js", { with: { type: "text" } }),
+      common: import("./page/common.js", { with: { type: "text" } }),
+    }),
+    name === "hub" ? loadHub() : loadListener(),
   ]);
-  const [html, style, ...scripts] = files.map((file) => file.default);
-  return await assemble(html!, style!, join(scripts));
+  const script = join([...common, ...own]);
+  return await assemble(html.default, style.default, script);
+}
+
+function loadHub(): Promise<Module[]> {
+  return loadAll({
+    hub: import("./page/hub.js", { with: { type: "text" } }),
+  });
+}
+
+function loadListener(): Promise<Module[]> {
+  return loadAll({
+    command: import("./page/command.js", { with: { type: "text" } }),
+    deque: import("./page/deque.js", { with: { type: "text" } }),
+    filter: import("./page/filter.js", { with: { type: "text" } }),
+    store: import("./page/store.js", { with: { type: "text" } }),
+    row: import("./page/row.js", { with: { type: "text" } }),
+    list: import("./page/list.js", { with: { type: "text" } }),
+    details: import("./page/details.js", { with: { type: "text" } }),
+    listener: import("./page/listener.js", { with: { type: "text" } }),
+  });
+}
+
+/** A module of the page: its name and its text. */
+type Module = readonly [name: string, text: string];
+
+function loadAll(
+  files: Record<string, Promise<{ default: string }>>,
+): Promise<Module[]> {
+  return Promise.all(
+    Object.entries(files).map(async ([name, file]) =>
+      [name, (await file).default] as const
+    ),
+  );
 }
 
 /**
  * Makes one script of modules, the imported ones first: a script in a document
- * cannot import by a name, and the policy allows none that is loaded.
+ * cannot import by a name, and the policy allows none that is loaded. Each module
+ * becomes a function that returns its exports, by a name that no module uses.
  */
-function join(modules: readonly string[]): string {
-  const code = modules.map((module) =>
-    module
-      .replace(/^import [^;]*;\n/gm, "")
-      .replace(/^export (?=const|function|async|class)/gm, "")
-  ).join("\n");
-  return `"use strict";\n{\n${code}}\n`;
+function join(modules: readonly Module[]): string {
+  const functions = modules.map(([name, text]) => {
+    const names = Array.from(
+      text.matchAll(/^export (?:const|class|(?:async )?function) (\w+)/gm),
+      ([, name]) => name,
+    );
+    const body = text
+      .replace(
+        /^import (\{[^}]*\}) from "\.\/(\w+)\.js";/gm,
+        "const $1 = $$$2;",
+      )
+      .replace(/^export /gm, "");
+    return `const $${name} = (() => {\n${body}\nreturn { ${
+      names.join(", ")
+    } };\n})();\n`;
+  });
+  return `"use strict";\n{\n${functions.join("")}}\n`;
 }
 
 /** Puts a document together, and allows what is in it by its hash. */

@@ -33,7 +33,9 @@ for (const name of ["listener", "hub"] as const) {
       null,
     );
     assert(!/ (style|on\w+)="/.test(html));
-    assert(!/^(import|export) /m.test(html));
+    const [, script] = /<script>(.*?)<\/script>/s.exec(html)!;
+    assert(!/^(import|export) /m.test(script!));
+    new Function(script!); // throws what is wrong with its syntax
   });
 }
 
