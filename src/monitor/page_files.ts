@@ -88,7 +88,7 @@ function join(modules: readonly Module[]): string {
     );
     const body = text
       .replace(
-        /^import (\{[^}]*\}) from "\.\/(\w+)\.js";/gm,
+        /^import (\{[^}]*\}) from ["]\.\/(\w+)\.js["];/gm,
         "const $1 = $$$2;",
       )
       .replace(/^export /gm, "");

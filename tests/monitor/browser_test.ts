@@ -245,13 +245,14 @@ browserTest("the page is used by keyboard", async (browser) => {
   for (const [key, method] of steps) {
     await tab.press(key);
     await tab.until(`${heading} === "${method}"`);
-    assert(
-      await tab.evaluate(`{
-      const row = document.querySelector('[aria-selected="true"]').getBoundingClientRect();
+    // Its row is selected, and in sight.
+    await tab.until(
+      `[...document.querySelectorAll('[aria-selected="true"]')].some((element) => {
+      const row = element.getBoundingClientRect();
       const list = document.querySelector(".list").getBoundingClientRect();
-      row.top >= list.top && row.bottom <= list.bottom + 1;
-    }`),
-      key,
+      return element.querySelector(".method")?.textContent === "${method}" &&
+        row.top >= list.top && row.bottom <= list.bottom + 1;
+    })`,
     );
   }
   await tab.press("Escape");

@@ -81,3 +81,37 @@ Deno.test("the page is there without any permission, by deno run and in a bundle
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+/** A runtime that takes this project's modules, but no text imports. */
+const NODE = ["-y", "node@26.10.0"];
+
+async function npx(args: string[]): Promise<string | undefined> {
+  try {
+    const { success, stdout } = await new Deno.Command("npx", {
+      args: [...NODE, ...args],
+      stderr: "null",
+    }).output();
+    return success ? new TextDecoder().decode(stdout) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+Deno.test({
+  name: "the page says that it is not to be had where text cannot be imported",
+  ignore: (await npx(["--version"])) === undefined,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const mod = new URL("../../src/monitor/mod.ts", import.meta.url).href;
+      const script = `${folder}/page.mjs`;
+      await Deno.writeTextFile(
+        script,
+        SCRIPT.replace("MOD", mod).replace("<script>", "Cannot show the page"),
+      );
+      assertEquals(await npx([script]), "501 true\n");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -17,7 +17,7 @@ interface Cost {
   cpu: number;
 }
 
-const EVENTS = 1_000_000, ROUNDS = 5;
+const EVENTS = 3_000_000, ROUNDS = 3;
 const PARAMS = {
   caller: "sip:alice@example.com",
   callee: "sip:bob@example.net",
