@@ -56,15 +56,26 @@ export type {
   FailedCounts,
 } from "./src/client/destination.ts";
 export {
-  type EventServer,
+  type AnyEvents,
   serveEvents,
   type ServeEventsOptions,
 } from "./src/server/serve_events.ts";
+export type { EventServer, EventServerListener } from "./src/server/server.ts";
 export type {
-  Address,
-  EventHandler,
-  ReceivedEvent,
-} from "./src/server/dispatcher.ts";
+  EventServerEventMap,
+  EventServerStats,
+  InvalidMessage,
+} from "./src/server/reports.ts";
+export {
+  type EventDetails,
+  type EventHandler,
+  type EventHandlers,
+  type EventOf,
+  isNamed,
+  type ReceivedEvent,
+  type ReceivedParams,
+} from "./src/server/event.ts";
+export type { Address } from "./src/transport/listen.ts";
 export {
   type Connect,
   connectDeno,

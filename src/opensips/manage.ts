@@ -5,7 +5,9 @@
  * @module
  */
 
-import { answererOf, type EventHandler } from "../server/dispatcher.ts";
+import { Dispatcher } from "../server/dispatcher.ts";
+import type { EventHandler } from "../server/event.ts";
+import { Reports } from "../server/reports.ts";
 import {
   ParamsError,
   ServerError,
@@ -82,11 +84,17 @@ export async function manage(
   request: JsonValue,
   options: ManagementOptions = {},
 ): Promise<string | undefined> {
-  const answer = answererOf(commands(events, options), {
-    onError: console.error,
-    onInvalid: () => {}, // the answer says so
-  }, MAX_BATCH);
-  return await answer(request, { hostname: "", port: 0 }); // nobody asks for the peer
+  const dispatcher = new Dispatcher(
+    commands(events, options),
+    new Reports({ onInvalid: () => {} }), // the response says so
+    MAX_BATCH,
+  );
+  const response = dispatcher.dispatch(request, JSON.stringify(request), {
+    peer: { hostname: "", port: 0 }, // nobody asks for it
+    signal: new AbortController().signal,
+    tookRequest: () => {},
+  });
+  return typeof response === "object" ? await response.text : response;
 }
 
 /**
