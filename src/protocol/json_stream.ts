@@ -47,7 +47,7 @@ type State = "between" | "scalar" | "nested" | "string";
 const QUOTE = 0x22, BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b, CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b, CLOSE_BRACKET = 0x5d;
-const LINE_FEED = 0x0a, BYTE_ORDER_MARK = 0xfeff;
+const BYTE_ORDER_MARK = 0xfeff;
 
 /**
  * Splits a stream of bytes into whole JSON texts.
@@ -113,17 +113,6 @@ export class JsonStream {
    */
   get inText(): boolean {
     return this.#state !== "between";
-  }
-
-  /**
-   * Whether a line feed follows the text before, in the bytes that have come. It
-   * may have white space before it.
-   */
-  get isAtLineEnd(): boolean {
-    if (this.inText) return false;
-    let i = this.#at, c: number;
-    do c = this.#piece.charCodeAt(i++); while (c === 0x20 || c === 0x0d);
-    return c === LINE_FEED;
   }
 
   /** How many times bytes that are not UTF-8 have become U+FFFD. */
@@ -317,7 +306,7 @@ function skipSpace(text: string, start: number): number {
   let i = start;
   for (; i < text.length; i++) {
     const c = text.charCodeAt(i);
-    const isSpace = c === 0x20 || c === LINE_FEED || c === 0x0d || c === 0x09 ||
+    const isSpace = c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09 ||
       c === BYTE_ORDER_MARK;
     if (!isSpace) break;
   }

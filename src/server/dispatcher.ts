@@ -164,7 +164,9 @@ export class Dispatcher {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null)?.then === "function";
+  const type = typeof value;
+  return (type === "object" || type === "function") &&
+    typeof (value as PromiseLike<unknown> | null)?.then === "function";
 }
 
 /** The response to a batch, of those to its members. */

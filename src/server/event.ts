@@ -114,7 +114,7 @@ export interface Origin {
 }
 
 /** An event of a message. What few handlers ask for is made when asked for. */
-export class ReceivedMessage extends EventDetails implements ReceivedEvent {
+export class ReceivedMessage implements ReceivedEvent {
   method: string;
   params: ReceivedParams;
   id: RequestId;
@@ -129,7 +129,6 @@ export class ReceivedMessage extends EventDetails implements ReceivedEvent {
     text: string,
     origin: Origin,
   ) {
-    super();
     this.method = method;
     this.params = params;
     this.id = id;
@@ -138,21 +137,21 @@ export class ReceivedMessage extends EventDetails implements ReceivedEvent {
     this.#origin = origin;
   }
 
-  override get text(): string {
+  get text(): string {
     return this.#text;
   }
 
-  override get paramsText(): string {
+  get paramsText(): string {
     const text = memberText(this.#text, "params") ?? "{}";
     return text === "null" ? "{}" : text;
   }
 
-  override get pairs(): readonly (readonly [string, JsonValue])[] {
+  get pairs(): readonly (readonly [string, JsonValue])[] {
     return membersOf(this.paramsText)
       .map(([name, value]) => [name, JSON.parse(value)] as const);
   }
 
-  override get signal(): AbortSignal {
+  get signal(): AbortSignal {
     return this.#origin.signal;
   }
 }

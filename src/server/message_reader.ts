@@ -8,12 +8,14 @@ import { JsonStream } from "../protocol/json_stream.ts";
 
 /** How many bytes tell what protocol a peer speaks. */
 const HEAD_BYTES = 16;
+const LINE_FEED = 0x0a;
 
 /** Reads messages off the bytes of one connection. */
 export class MessageReader {
   readonly #stream: JsonStream;
   /** The beginning of the bytes that came first, until there is a message. */
   #head: Uint8Array | undefined = new Uint8Array(0);
+  #lastByte: number | undefined;
   #isByLine = false;
 
   /** @throws {RangeError} if `maxMessageBytes` is not a positive integer. */
@@ -26,7 +28,10 @@ export class MessageReader {
     return this.#stream.inText;
   }
 
-  /** Whether a message has ended with a line feed. */
+  /**
+   * Whether a message has ended with a line feed. It is seen at the end of the
+   * bytes that came together, once `next` has returned `undefined`.
+   */
   get isByLine(): boolean {
     return this.#isByLine;
   }
@@ -39,7 +44,7 @@ export class MessageReader {
     if (this.#head?.length === 0) this.#head = bytes.slice(0, HEAD_BYTES);
     const { replaced } = this.#stream;
     this.#stream.push(bytes);
-    this.#seeLineFeed(); // it may have come apart from its message
+    this.#lastByte = bytes.at(-1);
     return this.#stream.replaced - replaced;
   }
 
@@ -65,16 +70,11 @@ export class MessageReader {
       if (likeness === undefined) throw error;
       throw new SyntaxError(`Cannot read JSON: this looks like ${likeness}`);
     }
-    if (text !== undefined) {
-      this.#head = undefined;
-      this.#seeLineFeed();
+    if (text !== undefined) this.#head = undefined;
+    else if (this.#lastByte === LINE_FEED && !this.#stream.inText) {
+      this.#isByLine ||= this.#head === undefined;
     }
     return text;
-  }
-
-  #seeLineFeed(): void {
-    if (this.#isByLine || this.#head !== undefined) return;
-    this.#isByLine = !this.#stream.inText && this.#stream.isAtLineEnd;
   }
 }
 
@@ -82,6 +82,7 @@ export class MessageReader {
 const LIKENESSES: readonly (readonly [RegExp, string])[] = [
   [/^[A-Z]{3,} sips?:|^SIP\/2/, "SIP"],
   [/^[A-Z]{3,} [/*h]|^HTTP\/|^PRI \* /, "HTTP"],
+  // deno-lint-ignore no-control-regex
   [/^\x16\x03/, "TLS"],
   [/^Content-|^[A-Za-z-]+: /, "a message with a header before it"],
   [/^\xff\xfe|^\xfe\xff|^.\0/, "UTF-16, expected UTF-8"],

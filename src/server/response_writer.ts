@@ -4,10 +4,12 @@
  * @module
  */
 
-import type { Timeouts } from "../transport/timeouts.ts";
+import type { Timeouts, Wait } from "../transport/timeouts.ts";
 import type { Gaps } from "./gaps.ts";
 import type { Pace } from "./pace.ts";
 import type { EventServerStats } from "./reports.ts";
+
+const encoder = new TextEncoder();
 
 /** What a writer needs of its server. */
 export interface WriterOptions {
@@ -46,7 +48,11 @@ export class ResponseWriter {
   #delimiter = "";
   #hasBegun = false;
   #isClosed = false;
-  #lastAt = -Infinity;
+  /** When the last write ended, and when the one under way began. */
+  #endedAt = -Infinity;
+  #beganAt = Infinity;
+  /** Looks whether a write takes too long; it is not begun for each write. */
+  #watch: Wait | undefined;
   #writing: Promise<void> | undefined;
 
   constructor(
@@ -93,8 +99,7 @@ export class ResponseWriter {
    * is gone, the second write fails.
    */
   probe(): void {
-    if (this.#writing !== undefined || this.#isClosed) return;
-    this.#writing = this.#send(" ").then(() => this.#end());
+    if (this.#writing === undefined) this.write(" ");
   }
 
   /** Ends each response with a line feed, also the last one that went out. */
@@ -107,6 +112,7 @@ export class ResponseWriter {
   /** Writes no more. What waits is dropped. */
   close(): void {
     this.#isClosed = true;
+    this.#options.timeouts.end(this.#watch);
     this.#options.stats.dropped += this.#texts.length - this.#next;
     this.#clear();
   }
@@ -115,18 +121,42 @@ export class ResponseWriter {
     // What is to be written in one turn goes out as one. Over TLS, where Deno has
     // no TCP_NODELAY, the rest would else wait for up to 40 ms.
     await null;
-    while (this.#texts.length > 0) {
-      const { gapMs } = this.#pace;
-      if (gapMs > 0) await this.#options.gaps.until(this.#lastAt + gapMs);
-      if (!await this.#send(this.#take())) break;
-      this.#lastAt = performance.now();
+    try {
+      while (this.#texts.length > 0) {
+        const { gapMs } = this.#pace;
+        if (gapMs > 0) await this.#options.gaps.until(this.#endedAt + gapMs);
+        let bytes = encoder.encode(this.#take());
+        while (bytes.length > 0) {
+          this.#begin();
+          const length = await this.#connection.write(bytes);
+          this.#options.stats.bytesSent += length;
+          bytes = bytes.subarray(length);
+        }
+        this.#beganAt = Infinity;
+        if (gapMs > 0) this.#endedAt = performance.now();
+      }
+    } catch {
+      this.#hooks.lost();
     }
-    this.#end();
-  }
-
-  #end(): void {
+    this.#beganAt = Infinity;
     this.#writing = undefined;
     this.#hooks.written();
+  }
+
+  #begin(): void {
+    const { timeouts, idleTimeoutMs } = this.#options;
+    this.#beganAt = performance.now();
+    this.#watch ??= timeouts.begin(idleTimeoutMs, () => this.#look());
+  }
+
+  /** Gives the peer up if the write under way has had its time. */
+  #look(): void {
+    const { timeouts, idleTimeoutMs } = this.#options;
+    this.#watch = undefined;
+    if (this.#isClosed || this.#beganAt === Infinity) return;
+    const left = this.#beganAt + idleTimeoutMs - performance.now();
+    if (left <= 0) this.#hooks.lost();
+    else this.#watch = timeouts.begin(left, () => this.#look());
   }
 
   /** Takes what goes out by the next write. */
@@ -145,26 +175,5 @@ export class ResponseWriter {
   #clear(): void {
     this.#texts = [];
     this.#next = this.#length = 0;
-  }
-
-  /** Writes a text; false if the peer takes no more. */
-  async #send(text: string): Promise<boolean> {
-    const { timeouts, idleTimeoutMs, stats } = this.#options;
-    let bytes = new TextEncoder().encode(text);
-    while (bytes.length > 0) {
-      const wait = timeouts.begin(idleTimeoutMs, () => this.#hooks.lost());
-      let length: number;
-      try {
-        length = await this.#connection.write(bytes);
-      } catch {
-        this.#hooks.lost();
-        return false;
-      } finally {
-        timeouts.end(wait);
-      }
-      stats.bytesSent += length;
-      bytes = bytes.subarray(length);
-    }
-    return true;
   }
 }

@@ -196,7 +196,7 @@ export class Session implements Origin {
       if (this.#state === "closed") return;
       if (this.#state !== "serving") continue;
       stats.replaced += this.#reader.push(buffer.subarray(0, length));
-      await this.#takeMessages();
+      while (!this.#takeMessages()) await this.#room();
       this.#expectRest();
       if (length === buffer.length && length < MAX_READ_BYTES) {
         buffer = new Uint8Array(MAX_READ_BYTES);
@@ -205,20 +205,22 @@ export class Session implements Origin {
     this.#isHalfClosed = true;
     if (this.#state === "serving") {
       stats.replaced += this.#reader.end();
-      await this.#takeMessages();
+      while (!this.#takeMessages()) await this.#room();
       this.finish();
     } else this.#changed();
     this.#probe();
   }
 
-  /** Handles the messages that were read. At what is not JSON it says so. */
-  async #takeMessages(): Promise<void> {
+  /**
+   * Handles the messages that were read. At what is not JSON it says so. Returns
+   * false if the rest has to wait for room.
+   */
+  #takeMessages(): boolean {
     const reader = this.#reader;
     while (this.#state === "serving") {
       let text: string | undefined, message: JsonValue;
       try {
         text = reader.next();
-        if (reader.isByLine) this.#writer.endLines();
         if (text === undefined) break;
         message = JSON.parse(text);
       } catch (error) {
@@ -228,10 +230,15 @@ export class Session implements Origin {
       }
       this.#expectNothing(); // the next one may have to wait for us
       this.#dispatch(message, text);
-      while (!this.#hasRoom()) {
-        await new Promise<void>((resolve) => this.#goOn = resolve);
-      }
+      if (!this.#hasRoom()) return false;
     }
+    if (reader.isByLine) this.#writer.endLines();
+    return true;
+  }
+
+  /** Resolves when there is room again. */
+  #room(): Promise<void> {
+    return new Promise((resolve) => this.#goOn = resolve);
   }
 
   #dispatch(message: JsonValue, text: string): void {
