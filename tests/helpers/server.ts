@@ -32,7 +32,11 @@ export async function connect({ addr }: EventServer) {
     conn,
     reader: new TextReader(conn),
     send: (text: string) => send(conn, text),
-    [Symbol.dispose]: () => conn.close(),
+    [Symbol.dispose]() {
+      try {
+        conn.close();
+      } catch { /* it is closed */ }
+    },
   };
 }
 

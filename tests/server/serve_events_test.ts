@@ -430,13 +430,43 @@ Deno.test(
   },
 );
 
-Deno.test("serveEvents() refuses wrong options, and leaves nothing open", () => {
-  for (const port of [-1, 65536, 1.5, NaN]) {
-    assertThrows(() => listen({}, { port }), RangeError, `port ${port}`);
-  }
-  assertThrows(() => listen({}, { maxConnections: 0 }), RangeError, "0");
-  assertThrows(() => listen({}, { maxMessageBytes: 0 }), RangeError, "0");
-});
+/** Wrong options, as untyped code may give them, and what is said of each. */
+const WRONG: [options: Record<string, unknown>, message: string][] = [
+  ...[-1, 65536, 1.5, NaN].map((port): [Record<string, unknown>, string] => [
+    { port },
+    `Cannot use port ${port}: expected an integer from 0 to 65535`,
+  ]),
+  [{ port: "8080" }, `Cannot use port "8080": expected an integer`],
+  [{ hostname: "" }, `Cannot use hostname "": expected a non-empty string`],
+  [{ hostname: 127 }, "Cannot use hostname 127: expected a non-empty string"],
+  [{ signal: {} }, "Cannot use signal of type object: expected an AbortSignal"],
+  [{ maxConnections: 0 }, "Cannot use maxConnections 0: expected a positive"],
+  [{ maxMessageBytes: 0 }, "Cannot use maxMessageBytes 0: expected a positive"],
+  [{ idleTimeoutMs: "1" }, `Cannot use idleTimeoutMs "1": expected millisec`],
+  [{ responseGapMs: -1 }, `responseGapMs -1: expected "auto", or milliseconds`],
+  [{ responseGapMs: NaN }, `responseGapMs NaN: expected "auto", or millisec`],
+  [{ responseGapMs: 1001 }, `responseGapMs 1001: expected "auto", or millisec`],
+  [{ responseGapMs: "no" }, `responseGapMs "no": expected "auto", or millisec`],
+  [{ onListen: 1 }, "Cannot use onListen 1: expected a function"],
+  [{ onError: 1 }, "Cannot use onError 1: expected a function"],
+  [{ onInvalid: null }, "Cannot use onInvalid null: expected a function"],
+  [{ onWarning: "x" }, `Cannot use onWarning "x": expected a function`],
+];
+
+for (const [options, message] of WRONG) {
+  Deno.test(`serveEvents() refuses wrong options, and leaves nothing open: ${message}`, () => {
+    const [value] = Object.values(options);
+    const ErrorClass = typeof value === "number" && !("hostname" in options) &&
+        !message.includes("function")
+      ? RangeError
+      : TypeError;
+    assertThrows(
+      () => serveEvents({ port: 0, ...options }, {}),
+      ErrorClass,
+      message,
+    );
+  });
+}
 
 Deno.test("serveEvents() throws when the address is in use", async () => {
   await using server = listen(HANDLERS);
@@ -651,6 +681,24 @@ Deno.test("serveEvents() refuses to serve without a handler", () => {
       () => serveEvents({ port: 0 }, handler as unknown as EventHandler),
       TypeError,
       "the second argument is no handler",
+    );
+  }
+});
+
+Deno.test("serveEvents() refuses a handler that is not a function", () => {
+  for (
+    const [value, shown] of [
+      [undefined, "of type undefined"],
+      [null, "null"],
+      ["E_X", "of type string"],
+      [{ E_Y: () => {} }, "of type object"],
+    ] as const
+  ) {
+    const handlers = { E_OK: () => {}, E_X: value } as unknown;
+    assertThrows(
+      () => serveEvents({ port: 0 }, handlers as Record<string, EventHandler>),
+      TypeError,
+      `Cannot serve events: the handler of "E_X" is ${shown}, expected a function`,
     );
   }
 });
