@@ -13,14 +13,16 @@ import type {
   AcceptedConnection,
   Address,
 } from "../transport/listen.ts";
-import type { Wait } from "../transport/timeouts.ts";
 import { explainPeer } from "../transport/tls.ts";
+import { Deadline } from "./deadline.ts";
 import type { Dispatcher, PendingResponse } from "./dispatcher.ts";
 import type { Origin } from "./event.ts";
+import { Incoming } from "./incoming.ts";
 import { MessageReader } from "./message_reader.ts";
 import { Pace } from "./pace.ts";
 import type { Reports } from "./reports.ts";
 import { ResponseWriter, type WriterOptions } from "./response_writer.ts";
+import { UnderWay } from "./under_way.ts";
 
 /**
  * Where a session stands. It ends by `finish` (what is under way goes out first)
@@ -46,15 +48,8 @@ export interface SessionOptions extends WriterOptions {
   readonly handlerEnded: () => void;
 }
 
-/**
- * How many handlers may be under way for one connection, and how many
- * characters their messages have; then it reads no more.
- */
-const MAX_UNDER_WAY = 1024, MAX_UNDER_WAY_LENGTH = 1024 * 1024;
 /** How many characters of responses may wait for the peer to read them. */
 const MAX_UNREAD_LENGTH = 1024 * 1024;
-/** How much is read at once, at first and at most: silent peers cost little. */
-const MIN_READ_BYTES = 2 * 1024, MAX_READ_BYTES = 64 * 1024;
 /**
  * How long a peer may take to end a connection after we did. To close at once,
  * while it still sends, would reset the connection, and destroy what it has not
@@ -71,18 +66,15 @@ export class Session implements Origin {
   readonly #options: SessionOptions;
   readonly #handshake: Promise<unknown> | undefined;
   readonly #reader: MessageReader;
+  readonly #incoming: Incoming;
   readonly #pace: Pace;
   readonly #writer: ResponseWriter;
   #state: State;
   /** Whether the peer has ended its side. */
   #isHalfClosed = false;
-  /** Handlers that have not ended, those whose response is due, and the length of their messages. */
-  #underWay = 0;
-  #due = 0;
-  #underWayLength = 0;
+  readonly #underWay: UnderWay;
   /** What the peer must not take too long for, or is asked next. */
-  #wait: Wait | undefined;
-  #goOn: (() => void) | undefined;
+  readonly #deadline: Deadline;
   #controller: AbortController | undefined;
   readonly #closed: PromiseWithResolvers<void> = Promise.withResolvers<void>();
   readonly #released: PromiseWithResolvers<void> = Promise.withResolvers<
@@ -95,8 +87,18 @@ export class Session implements Origin {
     this.#connection = connection;
     this.#options = options;
     this.#handshake = handshake;
+    this.#underWay = new UnderWay(options.stats);
+    this.#deadline = new Deadline(options.timeouts);
     this.#state = handshake === undefined ? "serving" : "handshake";
     this.#reader = new MessageReader(options.maxMessageBytes);
+    this.#incoming = new Incoming(connection, this.#reader, options.stats, {
+      isServing: () => this.#state === "serving",
+      hasRoom: () => this.#hasRoom(),
+      came: (message, text) => this.#dispatch(message, text),
+      paused: () => this.#paused(),
+      broke: (reason) =>
+        this.refuse(new ServerError(PARSE_ERROR, "Parse error", reason)),
+    });
     this.#pace = new Pace(options.responseGapMs);
     this.#writer = new ResponseWriter(connection, this.#pace, options, {
       written: () => this.#changed(),
@@ -136,7 +138,7 @@ export class Session implements Origin {
     if (this.#state === "handshake") this.abort();
     if (this.#state !== "serving") return;
     this.#state = "finishing";
-    this.#expectNothing();
+    this.#deadline.clear();
     this.#changed();
   }
 
@@ -173,7 +175,11 @@ export class Session implements Origin {
         if (this.#state !== "handshake") return;
         this.#state = "serving";
       }
-      await this.#read();
+      await this.#incoming.read();
+      this.#isHalfClosed = true;
+      this.finish();
+      this.#changed();
+      this.#probe();
     } catch (error) {
       if (this.#state === "closed") return;
       // The peer is gone, which is its right, unless it was no TLS that it sent.
@@ -185,81 +191,21 @@ export class Session implements Origin {
     }
   }
 
-  /** Reads until the peer has ended its side. */
-  async #read(): Promise<void> {
-    const { reports: { stats } } = this.#options;
-    let buffer = new Uint8Array(MIN_READ_BYTES);
-    for (;;) {
-      const length = await this.#connection.read(buffer);
-      if (length === null) break;
-      stats.bytesReceived += length;
-      if (this.#state === "closed") return;
-      if (this.#state !== "serving") continue;
-      stats.replaced += this.#reader.push(buffer.subarray(0, length));
-      while (!this.#takeMessages()) await this.#room();
-      this.#expectRest();
-      if (length === buffer.length && length < MAX_READ_BYTES) {
-        buffer = new Uint8Array(MAX_READ_BYTES);
-      }
-    }
-    this.#isHalfClosed = true;
-    if (this.#state === "serving") {
-      stats.replaced += this.#reader.end();
-      while (!this.#takeMessages()) await this.#room();
-      this.finish();
-    } else this.#changed();
-    this.#probe();
-  }
-
-  /**
-   * Handles the messages that were read. At what is not JSON it says so. Returns
-   * false if the rest has to wait for room.
-   */
-  #takeMessages(): boolean {
-    const reader = this.#reader;
-    while (this.#state === "serving") {
-      let text: string | undefined, message: JsonValue;
-      try {
-        text = reader.next();
-        if (text === undefined) break;
-        message = JSON.parse(text);
-      } catch (error) {
-        const { message } = error as Error;
-        this.refuse(new ServerError(PARSE_ERROR, "Parse error", message));
-        break;
-      }
-      this.#expectNothing(); // the next one may have to wait for us
-      this.#dispatch(message, text);
-      if (!this.#hasRoom()) return false;
-    }
-    if (reader.isByLine) this.#writer.endLines();
-    return true;
-  }
-
-  /** Resolves when there is room again. */
-  #room(): Promise<void> {
-    return new Promise((resolve) => this.#goOn = resolve);
-  }
-
   #dispatch(message: JsonValue, text: string): void {
+    this.#deadline.clear(); // the next one may have to wait for us
     const response = this.#options.dispatcher.dispatch(message, text, this);
     if (typeof response === "object") this.#await(response, text.length);
     else if (response !== undefined) this.#respond(response);
   }
 
-  async #await(response: PendingResponse, length: number): Promise<void> {
-    const { stats } = this.#options.reports;
-    const due = response.isDue ? 1 : 0;
-    stats.underWay++;
-    this.#underWay++;
-    this.#due += due;
-    this.#underWayLength += length;
-    const text = await response.text;
-    stats.underWay--;
-    this.#underWay--;
-    this.#due -= due;
-    this.#underWayLength -= length;
-    if (text !== undefined) this.#respond(text);
+  async #await(
+    { isDue, text }: PendingResponse,
+    length: number,
+  ): Promise<void> {
+    this.#underWay.began(isDue, length);
+    const response = await text;
+    this.#underWay.ended(isDue, length);
+    if (response !== undefined) this.#respond(response);
     this.#changed();
     this.#options.handlerEnded();
   }
@@ -273,14 +219,12 @@ export class Session implements Origin {
   /** A peer that sends faster than it is served, or reads, has to wait. */
   #hasRoom(): boolean {
     return this.#state !== "serving" ||
-      (this.#underWay < MAX_UNDER_WAY &&
-        this.#underWayLength < MAX_UNDER_WAY_LENGTH &&
-        this.#writer.length < MAX_UNREAD_LENGTH);
+      (!this.#underWay.isFull && this.#writer.length < MAX_UNREAD_LENGTH);
   }
 
   /** Lets reading go on if it may, and the session end if it can. */
   #changed(): void {
-    if (this.#hasRoom()) this.#goOn?.();
+    if (this.#hasRoom()) this.#incoming.goOn();
     // A handler that stops the server returns its result after that.
     if (this.#state === "finishing") queueMicrotask(() => this.#settle());
     else if (this.#state === "lingering" && this.#isHalfClosed) this.#close();
@@ -291,19 +235,20 @@ export class Session implements Origin {
     if (this.#state !== "finishing" || this.#writer.writing !== undefined) {
       return;
     }
-    if ((this.#isHalfClosed ? this.#due : this.#underWay) > 0) return;
+    const { due, count } = this.#underWay;
+    if ((this.#isHalfClosed ? due : count) > 0) return;
     if (this.#isHalfClosed || !this.#writer.hasBegun) return this.#close();
     this.#state = "lingering";
-    this.#expect(LINGER_MS, () => this.#close());
+    this.#deadline.set(LINGER_MS, () => this.#close());
     this.#connection.closeWrite().catch(() => {}); // reading sees it
   }
 
   #close(): void {
     this.#state = "closed";
-    this.#expectNothing();
+    this.#deadline.clear();
     const { writing } = this.#writer;
     this.#writer.close();
-    this.#goOn?.();
+    this.#incoming.goOn();
     this.#closed.resolve();
     if (this.#handshake === undefined) return this.release();
     Promise.allSettled([this.#handshake, writing]).then(() => this.release());
@@ -312,37 +257,25 @@ export class Session implements Origin {
   /** Asks a peer that has ended its side whether it waits for its responses. */
   #probe(): void {
     if (this.#state !== "finishing") return;
-    this.#expect(PROBE_MS, () => {
+    this.#deadline.set(PROBE_MS, () => {
       this.#writer.probe();
       this.#probe();
     });
   }
 
-  /** A message that has begun must not take too long, from its first bytes. */
-  #expectRest(): void {
-    if (this.#state !== "serving" || this.#wait !== undefined) return;
+  #paused(): void {
+    if (this.#reader.isByLine) this.#writer.endLines();
+    if (this.#state !== "serving" || this.#deadline.isSet) return;
+    // A message must not take too long from its first bytes on.
     if (this.#reader.inMessage) this.#expectMessage();
   }
 
   #expectMessage(): void {
     const { idleTimeoutMs } = this.#options;
-    this.#expect(idleTimeoutMs, () => {
+    this.#deadline.set(idleTimeoutMs, () => {
       const reason = `no whole message came within ${idleTimeoutMs} ms`;
       this.refuse(new ServerError(-32000, "Timed out", reason));
     });
-  }
-
-  #expect(ms: number, otherwise: () => void): void {
-    this.#expectNothing();
-    this.#wait = this.#options.timeouts.begin(ms, () => {
-      this.#wait = undefined;
-      otherwise();
-    });
-  }
-
-  #expectNothing(): void {
-    this.#options.timeouts.end(this.#wait);
-    this.#wait = undefined;
   }
 }
 
