@@ -7,7 +7,6 @@
  * @module
  */
 
-import { quote } from "../protocol/errors.ts";
 import type { ListenerTlsOptions } from "./tls.ts";
 
 /** A host and a port, as Deno names them. */
@@ -143,34 +142,20 @@ function toAddress({ hostname, port }: Address): Address {
   return { hostname: hostname.replace(/^::ffff:(?=[0-9.]+$)/i, ""), port };
 }
 
-/** An error of listening, with the address and what is wrong with it. */
+/** The names of errors that are about the address. */
+const ABOUT_ADDRESS: readonly string[] = [
+  "AddrInUse",
+  "AddrNotAvailable",
+  "NotCapable",
+  "PermissionDenied",
+];
+
+/** An error of listening, which names the address if it is about that. */
 function named(error: unknown, address: Address): unknown {
-  const reason = reasonOf(error as Error, address);
-  if (reason === undefined) return error;
-  const { constructor } = error as Error;
+  const { name, message, constructor } = error as Error;
+  if (!ABOUT_ADDRESS.includes(name) && !/lookup/.test(message)) return error;
   return new (constructor as ErrorConstructor)(
-    `Cannot listen at ${formatAddress(address)}: ${reason}`,
+    `Cannot listen at ${formatAddress(address)}: ${message}`,
     { cause: error },
   );
-}
-
-function reasonOf(
-  { name, message }: Error,
-  address: Address,
-): string | undefined {
-  switch (name) {
-    case "AddrInUse":
-      return "the address is in use";
-    case "AddrNotAvailable":
-      return "it is not an address of this machine";
-    case "NotCapable":
-      return `there is no permission, run again with --allow-net=${
-        formatAddress(address)
-      }`;
-    case "PermissionDenied":
-      return `the operating system does not permit it (${message})`;
-  }
-  if (/lookup/.test(message)) {
-    return `the name ${quote(address.hostname)} is not known (${message})`;
-  }
 }
