@@ -103,13 +103,11 @@ export class RunningServer extends EventTarget implements EventServer {
   readonly #sessions = new Set<Session>();
   readonly #refused = new Set<Session>();
   readonly #accepting: Promise<void>;
-  readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers<
-    void
-  >();
+  readonly #finished = Promise.withResolvers<void>();
   #state: State = "listening";
   #stopping: Promise<void> | undefined;
   /** Tells that a session has ended, or a handler. */
-  #ended: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  #ended = Promise.withResolvers<void>();
 
   constructor(listener: Listener, options: ServerOptions, handlers: Handlers) {
     super();

@@ -76,10 +76,8 @@ export class Session implements Origin {
   /** What the peer must not take too long for, or is asked next. */
   readonly #deadline: Deadline;
   #controller: AbortController | undefined;
-  readonly #closed: PromiseWithResolvers<void> = Promise.withResolvers<void>();
-  readonly #released: PromiseWithResolvers<void> = Promise.withResolvers<
-    void
-  >();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #released = Promise.withResolvers<void>();
 
   constructor(accepted: Accepted, options: SessionOptions) {
     const { connection, peer, handshake } = accepted;
@@ -198,14 +196,11 @@ export class Session implements Origin {
     else if (response !== undefined) this.#respond(response);
   }
 
-  async #await(
-    { isDue, text }: PendingResponse,
-    length: number,
-  ): Promise<void> {
-    this.#underWay.began(isDue, length);
-    const response = await text;
-    this.#underWay.ended(isDue, length);
-    if (response !== undefined) this.#respond(response);
+  async #await(response: PendingResponse, length: number): Promise<void> {
+    this.#underWay.began(response.isDue, length);
+    const text = await response.text;
+    this.#underWay.ended(response.isDue, length);
+    if (text !== undefined) this.#respond(text);
     this.#changed();
     this.#options.handlerEnded();
   }
@@ -232,9 +227,7 @@ export class Session implements Origin {
 
   /** Ends the session, once nothing is under way that has to go out. */
   #settle(): void {
-    if (this.#state !== "finishing" || this.#writer.writing !== undefined) {
-      return;
-    }
+    if (this.#state !== "finishing" || this.#writer.writing) return;
     const { due, count } = this.#underWay;
     if ((this.#isHalfClosed ? due : count) > 0) return;
     if (this.#isHalfClosed || !this.#writer.hasBegun) return this.#close();
