@@ -57,15 +57,26 @@ export type {
   FailedCounts,
 } from "./src/client/stats.ts";
 export {
-  type EventServer,
+  type AnyReceivedEvents,
   serveEvents,
   type ServeEventsOptions,
 } from "./src/server/serve_events.ts";
+export type { EventServer } from "./src/server/server.ts";
 export type {
-  Address,
-  EventHandler,
-  ReceivedEvent,
-} from "./src/server/dispatcher.ts";
+  EventServerEventMap,
+  EventServerStats,
+  InvalidMessage,
+} from "./src/server/reports.ts";
+export {
+  type EventDetails,
+  type EventHandler,
+  type EventHandlers,
+  type EventOf,
+  isNamed,
+  type ReceivedEvent,
+  type ReceivedParams,
+} from "./src/server/event.ts";
+export type { Address } from "./src/transport/listen.ts";
 export {
   type Connect,
   type Connection,
@@ -90,7 +101,6 @@ export type {
   EventMap,
   EventName,
   ParamsOf,
-  ReceivedParams,
 } from "./src/protocol/event_types.ts";
 export {
   TypedEventTarget,

@@ -47,8 +47,11 @@ export function formatAddress({ hostname, port }: Address): string {
 
 /** Says that nobody can listen at an address, and the likely cause. */
 export function listenProblem(error: Error, address: Address): string {
-  const text = formatAddress(address);
-  return `Cannot listen at ${text}: ${error.message}${hintOf(error, address)}`;
+  // serveEvents() names the address itself, Deno.serve() does not.
+  const prefix = `Cannot listen at ${formatAddress(address)}: `;
+  const { message } = error;
+  const problem = message.startsWith(prefix) ? message : prefix + message;
+  return problem + hintOf(error, address);
 }
 
 function hintOf(error: Error, { hostname, port }: Address): string {
