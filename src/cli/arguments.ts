@@ -34,7 +34,7 @@ export interface Arguments {
   readonly positional: readonly string[];
   /** Whether the help is asked for; then nothing else is checked. */
   readonly wantsHelp: boolean;
-  /** Whether a flag is given. */
+  /** Whether an option is given. */
   has(name: string): boolean;
   /** The value of a text option, if it is given. */
   text(name: string): string | undefined;
@@ -54,7 +54,10 @@ export function parseArguments(
   args: readonly string[],
   kinds: OptionKinds,
 ): Arguments {
-  const { options, positional, wantsHelp, unknown } = normalize(args, kinds);
+  const { options, positional, given, wantsHelp, unknown } = normalize(
+    args,
+    kinds,
+  );
   // Help is printed whatever stands before it.
   if (unknown !== undefined && !wantsHelp) throw unknown;
   const namesOf = (kind: OptionKind) =>
@@ -69,7 +72,7 @@ export function parseArguments(
   return {
     positional: parsed._,
     wantsHelp,
-    has: (name) => parsed[name] === true,
+    has: (name) => given.has(name),
     text: (name) => parsed[name] as string | undefined,
     texts: (name) => parsed[name] as readonly string[],
   };
@@ -80,6 +83,8 @@ interface NormalArguments {
   /** Each as `--name` or `--name=value`. */
   readonly options: readonly string[];
   readonly positional: readonly string[];
+  /** The names of the options. */
+  readonly given: ReadonlySet<string>;
   readonly wantsHelp: boolean;
   /** The error for the first option that is unknown. */
   readonly unknown: UsageError | undefined;
@@ -122,6 +127,7 @@ function normalize(
       if (equals !== -1) {
         throw new UsageError(`option ${option} takes no value`);
       }
+      given.add(name);
       options.push(option);
     } else if (kind === undefined) {
       unknown ??= unknownOption(option, kinds);
@@ -137,7 +143,7 @@ function normalize(
       options.push(`${option}=${value}`);
     }
   }
-  return { options, positional, wantsHelp, unknown };
+  return { options, positional, given, wantsHelp, unknown };
 }
 
 function unknownOption(option: string, kinds: OptionKinds): UsageError {

@@ -80,11 +80,11 @@ function unknownShell(name: string | undefined): UsageError {
  */
 export function optionsOf(help: string): Option[] {
   const [, section = ""] = /\nOptions:\n(.*?)\n(?:\n|$)/s.exec(help) ?? [];
-  return section.replace(/\n {3,}/g, " ").split("\n").map((line) => {
+  return section.replace(/\n {3,}/g, "  ").split("\n").map((line) => {
     const [, name = "", value, description = ""] =
       /^ +(?:-\w, )?--([a-z-]+)(?: <([a-z]+).*?>)? {2,}([^,;:(]*)/.exec(line) ??
         [];
-    return { name, value, description: description.trim() };
+    return { name, value, description: description.replace(/ +/g, " ").trim() };
   });
 }
 
