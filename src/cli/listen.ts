@@ -62,8 +62,8 @@ Options:
 With --at, what becomes of the subscriptions is told on standard error, with the
 time in which events may have been missed.
 
-Ctrl-C ends it: subscriptions end, and responses that are due go out, for at most
-two seconds. A second Ctrl-C ends it at once.
+Ctrl-C ends it: subscriptions end, and responses that are due go out, within two
+seconds at most. A second Ctrl-C ends it at once.
 
 Exit codes:
   0         stopped by Ctrl-C, by --count, or as nobody reads the output

@@ -88,6 +88,8 @@ async function run(given: Arguments): Promise<number> {
       stdout.print(buildMessage(target, event, params, { id, eventParam }));
     }
     await stdout.flush();
+    if (!has("quiet")) await hintAt(event, params);
+    await stderr.flush();
     return 0;
   }
 
@@ -108,9 +110,16 @@ async function run(given: Arguments): Promise<number> {
     if (isSync) stdout.printJson(resultText(delivered.result));
     if (!has("quiet")) stderr.print(toLine(socket, event, delivered));
   }
+  if (!has("quiet")) await hintAt(event, params);
   await stdout.flush();
   await stderr.flush();
   return exitCodeOf(error);
+}
+
+/** The catalogue of events is loaded for names that look like OpenSIPS's. */
+async function hintAt(event: string, params: JsonText): Promise<void> {
+  if (!event.startsWith("E_")) return;
+  (await import("./param_hints.ts")).printHints(event, params);
 }
 
 function checkEvent(event: string | undefined): asserts event is string {

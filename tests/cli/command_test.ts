@@ -77,7 +77,18 @@ for (
       "json",
       "quiet",
     ]],
-    ["listen", ["result", "error", "count", "json"]],
+    ["listen", [
+      "result",
+      "error",
+      "count",
+      "json",
+      "at",
+      "event",
+      "advertise",
+      "expire",
+      "check",
+    ]],
+    ["events", ["json"]],
     ["pump", [
       "sync",
       "timeout",
@@ -175,7 +186,7 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   ],
   [
     [],
-    "no command is given, expected raise, pump, listen, hub, or completions",
+    "no command is given, expected raise, pump, listen, hub, events, or completions",
   ],
   [["rasie"], `unknown command "rasie", did you mean "raise"?`],
   [["lisen", "8080"], `unknown command "lisen", did you mean "listen"?`],
