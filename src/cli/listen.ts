@@ -48,8 +48,8 @@ Options:
                             method, params, id, peer and time; "pump" takes it
   --at <url>                subscribe at the OpenSIPS whose mi_http this is, and
                             stay subscribed
-  --event <name>            an event to subscribe, or a pattern such as 'E_UL_*';
-                            may come more than once
+  --event <name>            an event to subscribe, or a pattern such as
+                            'E_UL_*'; may come more than once
   --advertise <host[:port]>
                             the address by which OpenSIPS reaches this (default:
                             found out; not so in a container)

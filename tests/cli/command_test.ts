@@ -73,6 +73,8 @@ for (
       "timeout",
       "event-param",
       "delimiter",
+      "count",
+      "rate",
       "dry-run",
       "json",
       "quiet",

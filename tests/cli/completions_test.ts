@@ -56,6 +56,7 @@ const OFFERS: [typed: string, offered: string[]][] = [
   ["event-jsonrpc raise --", [
     "--ca",
     "--cert",
+    "--count",
     "--delimiter",
     "--dry-run",
     "--event-param",
@@ -64,6 +65,7 @@ const OFFERS: [typed: string, offered: string[]][] = [
     "--key",
     "--params",
     "--quiet",
+    "--rate",
     "--server-name",
     "--sync",
     "--timeout",
