@@ -45,7 +45,8 @@ Options:
   --cert <file>             speak TLS, with this certificate
   --key <file>              the private key of that certificate
   --json                    print each event as one JSON object with the members
-                            method, params, id, peer and time; "pump" takes it
+                            method, params, id, peer and time; "pump" takes it;
+                            a member paramsText has params that were escaped
   --at <url>                subscribe at the OpenSIPS whose mi_http this is, and
                             stay subscribed
   --event <name>            an event to subscribe, or a pattern such as
