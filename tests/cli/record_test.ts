@@ -25,7 +25,6 @@ const needsText = (name: string) =>
 /** Params as they come from the world. */
 const PARAMS = [
   "{}",
-  "[]",
   `{ "a" : 1 ,\t"b":[ 1, 2 ] }`,
   `{"escapes":"\\u00e9\\u0041\\/\\ud83d\\ude00\\u001b","raw":"é😀"}`,
   `{"n":[1.0,1e3,1E+2,-0,0.10,12345678901234567890,1e-400,18446744073709551615]}`,
@@ -35,8 +34,9 @@ const PARAMS = [
   // What a terminal would act upon, and what does not fit on a line.
   `{"raw":"\u009b31m \u202e \u2028 \u007f","a":"\\n"}`,
   `{\r\n  "a": 1,\n\t"b": "\u0085"\n}`,
-  `[\n]`,
 ];
+/** No params at all, as the protocol has it: they go out as `{}`. */
+const NONE = ["[]", "[\n]", "{ }", "null"];
 
 /** Records messages that come in, as lines. */
 async function record(messages: readonly string[]): Promise<string> {
@@ -85,6 +85,10 @@ Deno.test({
       await replay(lines),
       PARAMS.map((params, n) => [`E_${n}`, params]),
     );
+    const none = NONE.map((params) =>
+      `{"jsonrpc":"2.0","method":"E","params":${params}}`
+    );
+    assertEquals(await replay(await record(none)), NONE.map(() => ["E", "{}"]));
   },
 });
 
