@@ -38,6 +38,14 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof DeliveryTimeoutError ? 4 : 1;
 }
 
+/** Exit codes by how bad they are, worst last. */
+const SEVERITY: readonly number[] = [0, 2, 3, 4, 1];
+
+/** The worse of two exit codes. */
+export function worse(a: number, b: number): number {
+  return SEVERITY.indexOf(b) > SEVERITY.indexOf(a) ? b : a;
+}
+
 /** An error as a JSON object. */
 export function describe(error: unknown): Record<string, unknown> {
   const { name, message } = error as Error;
