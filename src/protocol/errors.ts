@@ -51,7 +51,7 @@ export class ParamsError extends TypeError {
 /** Options of {@linkcode DeliveryError}. */
 export interface DeliveryErrorOptions extends ErrorOptions {
   /** See {@linkcode DeliveryError.mayHaveArrived}. */
-  mayHaveArrived?: boolean;
+  mayHaveArrived?: boolean | undefined;
 }
 
 /**

@@ -15,20 +15,20 @@ export interface TlsOptions {
    *
    * @default {[]}
    */
-  caCerts?: string[];
+  caCerts?: string[] | undefined;
   /**
    * The client's certificate, and those that link it to its authority, for
    * servers that demand one. Absent: none. Goes together with `key`.
    */
-  cert?: string;
+  cert?: string | undefined;
   /** The private key of `cert`. */
-  key?: string;
+  key?: string | undefined;
   /**
    * The name that the server's certificate must be for.
    *
    * @default {the socket's host}
    */
-  serverName?: string;
+  serverName?: string | undefined;
 }
 
 /** How a listener speaks TLS. All texts are in PEM. */
@@ -149,7 +149,9 @@ export function explainPeer(error: unknown): string | undefined {
       : `it ended TLS (${alert})`;
   }
   if (NOT_TLS.test(message)) return "it does not speak TLS";
-  if (/^peer (is incompatible|misbehaved)/.test(message)) return message;
+  return /^peer (is incompatible|misbehaved)/.test(message)
+    ? message
+    : undefined;
 }
 
 const NOT_TLS = /^received (corrupt|unexpected) .*message/;
@@ -171,7 +173,7 @@ function isAboutCertificate(alert: string): boolean {
 
 function explainCertificate(problem: string, wanted: string): string {
   const names = [...problem.matchAll(/DnsName\("(.*?)"\)|IpAddress\((.*?)\)/g)]
-    .map(([, name, address]) => quote(name ?? address));
+    .map(([, name, address]) => quote(name ?? address ?? ""));
   if (/not valid for( any)? name|NotValidForName/.test(problem)) {
     return names.length === 0
       ? `the server's certificate is not for ${wanted}, nor for any other name; its names must stand in its subjectAltName`
@@ -237,5 +239,7 @@ function explainOwn(message: string): string | undefined {
   if (/^No keys found/.test(message)) {
     return "tls.key holds no private key in PEM";
   }
-  if (/KeyMismatch/.test(message)) return "tls.key is not the key of tls.cert";
+  return /KeyMismatch/.test(message)
+    ? "tls.key is not the key of tls.cert"
+    : undefined;
 }

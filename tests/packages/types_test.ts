@@ -1,0 +1,164 @@
+// The project beside one's own code, which may be checked more strictly, by
+// another TypeScript, and for Node.
+
+import { assert, assertEquals } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** The packages of npm that check the types for Node. */
+const PACKAGES = { "typescript": "7.0.2", "@types/node": "22.20.5" };
+
+/** What Deno checks beyond its defaults; `strict` is one of those. */
+const FLAGS = [
+  "exactOptionalPropertyTypes",
+  "noUncheckedIndexedAccess",
+  "isolatedDeclarations",
+  "noPropertyAccessFromIndexSignature",
+  "noImplicitReturns",
+];
+/** As Node wants it that reads TypeScript. */
+const NODE_FLAGS = ["erasableSyntaxOnly", "verbatimModuleSyntax"];
+
+/** The entry that only Deno runs. */
+const COMMAND = "./cli";
+
+/** Folders whose errors are passed over: they are being rewritten. */
+const UNFINISHED = ["src/server/", "src/events/"];
+
+const optionsOf = (flags: readonly string[]): Record<string, boolean> =>
+  Object.fromEntries(["strict", ...flags].map((flag) => [flag, true]));
+
+/**
+ * A project that imports each entry of this one, by a copy in `event-jsonrpc/`,
+ * and what the tests say of types.
+ */
+class Project implements AsyncDisposable {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async create(entries: readonly string[]): Promise<Project> {
+    const project = new Project(await Deno.makeTempDir());
+    const paths = ["src", "tests/packages/types"];
+    for (const entry of entries) paths.push(pathOf(entry));
+    // The command reads its version there.
+    if (entries.includes(COMMAND)) paths.push("deno.json");
+    for (const path of paths) await project.#copy(path);
+    const lines = ['import "./event-jsonrpc/tests/packages/types/params.ts";'];
+    for (const [n, entry] of entries.entries()) {
+      lines.push(
+        `export * as entry${n} from "./event-jsonrpc/${pathOf(entry)}";`,
+      );
+    }
+    await project.write("main.ts", lines.join("\n"));
+    return project;
+  }
+
+  async #copy(path: string): Promise<void> {
+    const from = new URL(path, ROOT);
+    const to = `${this.#folder}/event-jsonrpc/${path}`;
+    if ((await Deno.stat(from)).isDirectory) {
+      await Deno.mkdir(to, { recursive: true });
+      for await (const { name } of Deno.readDir(from)) {
+        await this.#copy(`${path}/${name}`);
+      }
+    } else await Deno.copyFile(from, to);
+  }
+
+  async write(name: string, content: unknown): Promise<void> {
+    const text = typeof content === "string"
+      ? content
+      : JSON.stringify(content);
+    await Deno.writeTextFile(`${this.#folder}/${name}`, text);
+  }
+
+  /** Runs Deno in the project's folder; resolves to all that it printed. */
+  async deno(...args: string[]): Promise<string> {
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: this.#folder,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+    }).output();
+    const decoder = new TextDecoder();
+    return decoder.decode(stdout) + decoder.decode(stderr);
+  }
+
+  /** Has Deno check the project; resolves to the errors. */
+  async check(flags: readonly string[]): Promise<string[]> {
+    const name = `deno.${flags.join("_")}.json`;
+    await this.write(name, { compilerOptions: optionsOf(flags) });
+    const output = await this.deno("check", `--config=${name}`, "main.ts");
+    const errors = output.split(/^(?=TS\d+ \[ERROR\])/m).slice(1)
+      .filter(isExpected);
+    // If it is not for the types that it failed, nothing was checked.
+    assert(!/^error: (?!Type checking failed)/m.test(output), output);
+    return errors;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+function pathOf(entry: string): string {
+  const path: string = config.exports[entry as keyof typeof config.exports];
+  return path.slice("./".length);
+}
+
+function isExpected(error: string): boolean {
+  return !UNFINISHED.some((folder) =>
+    error.includes(`event-jsonrpc/${folder}`)
+  );
+}
+
+const entries = Object.keys(config.exports);
+
+Deno.test("all entries are of the strictest types", async () => {
+  await using project = await Project.create(entries);
+  assertEquals(await project.check(FLAGS), []);
+});
+
+Deno.test("all entries pass each check alone", async () => {
+  await using project = await Project.create(entries);
+  const errors = await Promise.all(FLAGS.map((flag) => project.check([flag])));
+  assertEquals(errors.flat(), []);
+});
+
+Deno.test("an error in the types is found", async () => {
+  await using project = await Project.create(["."]);
+  await project.write("main.ts", 'export const n: number = "a text";');
+  assertEquals((await project.check(FLAGS)).length, 1);
+});
+
+Deno.test("tsc checks all entries for Node, which knows no Deno", async () => {
+  const ofNode = entries.filter((entry) => entry !== COMMAND);
+  await using project = await Project.create(ofNode);
+  await project.write("package.json", {
+    type: "module",
+    devDependencies: PACKAGES,
+  });
+  await project.write("tsconfig.json", {
+    compilerOptions: {
+      ...optionsOf([...FLAGS, ...NODE_FLAGS]),
+      module: "nodenext",
+      target: "esnext",
+      lib: ["esnext", "dom", "dom.asynciterable"],
+      types: ["node"],
+      declaration: true, // for isolatedDeclarations
+      noEmit: true,
+      allowImportingTsExtensions: true,
+    },
+    files: ["main.ts"],
+  });
+  await project.deno("install", "--quiet");
+  const tsc = "node_modules/typescript/bin/tsc";
+  const listed = await project.deno("run", "-A", tsc, "--listFilesOnly");
+  assert(listed.includes("/event-jsonrpc/src/"), listed);
+  const output = await project.deno("run", "-A", tsc, "--pretty", "false");
+  // The lines that explain an error are indented.
+  assertEquals(output.split(/^(?=\S)/m).filter(isExpected), []);
+});
