@@ -8,8 +8,6 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import type { AddressInfo } from "node:net";
-import { createServer, type TLSSocket } from "node:tls";
 import {
   ConnectError,
   ConnectionClosedError,
@@ -27,6 +25,7 @@ import { explainPeer, explainTls } from "../../src/transport/tls.ts";
 import { type Certified, newAuthority } from "../helpers/certificates.ts";
 import { run } from "../helpers/command.ts";
 import { FakeTime } from "../helpers/fake_time.ts";
+import { serveDemanding } from "../helpers/tls.ts";
 import { freePort, gate, needsIpv6, send, serve } from "../helpers/tcp.ts";
 
 const HOUR = 3_600_000;
@@ -239,50 +238,12 @@ Deno.test("EventClient names the refused connection as without TLS", async () =>
   assertInstanceOf(error.cause, Deno.errors.ConnectionRefused);
 });
 
-/** A server that demands certificates of its clients, which Deno's cannot. */
-async function serveDemanding(
-  maxVersion: "TLSv1.2" | "TLSv1.3",
-): Promise<AsyncDisposable & { socket: string; texts: string[] }> {
-  const conns = new Set<TLSSocket>();
-  const texts: string[] = [];
-  const server = createServer({
-    ...local,
-    ca: [authority.cert],
-    requestCert: true,
-    rejectUnauthorized: true,
-    maxVersion,
-  }, (conn) => {
-    conns.add(conn);
-    conn.on("data", (bytes) => {
-      const text = bytes.toString();
-      texts.push(text);
-      const { id } = JSON.parse(text);
-      if (id !== null) {
-        conn.write(JSON.stringify({ jsonrpc: "2.0", id, result: "known" }));
-      }
-    });
-    conn.on("error", () => {});
-    conn.on("end", () => conn.end());
-  });
-  server.on("tlsClientError", (_error, conn) => conn.destroy());
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  return {
-    socket: `jsonrpcs:127.0.0.1:${port}`,
-    texts,
-    async [Symbol.asyncDispose]() {
-      for (const conn of conns) conn.destroy();
-      await new Promise<void>((done) => server.close(() => done()));
-    },
-  };
-}
-
 const client = await authority.certify({ names: ["client"] });
 const foreign = await stranger.certify({ names: ["client"] });
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   Deno.test(`EventClient shows its certificate to who demands it, by ${version}`, async () => {
-    await using server = await serveDemanding(version);
+    await using server = await serveDemanding(authority, local, version);
     await using known = clientOf(server.socket, { ...trust, ...client });
     assertEquals(await known.raise("E"), "known");
   });
@@ -293,7 +254,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
         syncMode ? "with" : "without"
       } sync mode`,
       async () => {
-        await using server = await serveDemanding(version);
+        await using server = await serveDemanding(authority, local, version);
         const error = await refusalOf(server.socket, trust, syncMode);
         assertStringIncludes(
           error.message,
@@ -305,7 +266,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   }
 
   Deno.test(`EventClient fails with a certificate that is not accepted, by ${version}`, async () => {
-    await using server = await serveDemanding(version);
+    await using server = await serveDemanding(authority, local, version);
     await using refused = clientOf(server.socket, { ...trust, ...foreign });
     // Node's server resets the connection, at times before it has said why.
     await assertRejects(() => refused.raise("E"), DeliveryError);
