@@ -23,6 +23,8 @@ export interface Ports {
   stalled: number;
   /** Does not even accept. */
   full: number;
+  /** Responds to all over TLS, with a certificate from these authorities. */
+  tls: { port: number; caCerts: string[] };
 }
 
 /** What became of each step, by its name. */
@@ -56,7 +58,7 @@ export async function runScenario(
     }
     await client.close();
   }
-  const { obedient, refused, resetting, stalled, full } = ports;
+  const { obedient, refused, resetting, stalled, full, tls } = ports;
   const sync = { syncMode: true };
   const short = { timeoutMs: TIMEOUT_MS };
 
@@ -121,6 +123,21 @@ export async function runScenario(
       error: outcomeOf((failed[0] as PromiseRejectedResult)?.reason),
     };
   });
+
+  const secret = `jsonrpcs:127.0.0.1:${tls.port}`;
+  const trust = { caCerts: tls.caCerts };
+  await step(
+    "over TLS",
+    secret,
+    { ...sync, tls: trust },
+    (client) => client.raise("E_X", { text: "zażółć" }),
+  );
+  await step(
+    "an authority that is not known",
+    secret,
+    sync,
+    (client) => client.raise("E_X"),
+  );
 
   const events = new EventInterface({ connect, ...sync });
   events.subscribe(
