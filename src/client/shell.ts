@@ -360,6 +360,10 @@ export class DestinationShell {
 /** The message of whatever was thrown, by code of any make. */
 function messageOf(error: unknown): string {
   try {
+    // Node tries all addresses of a host, and says nothing but these errors.
+    if (error instanceof AggregateError && error.message === "") {
+      return brief(error.errors.map(messageOf).join("; "));
+    }
     return brief(String(error instanceof Error ? error.message : error));
   } catch {
     return "an error that cannot be shown";

@@ -58,6 +58,9 @@ export async function connectNode(
     await opened(socket, tls === undefined ? "connect" : "secureConnect");
     if (tls !== undefined) {
       await waitForRefusal(connection.arrived(), performance.now() - start);
+      if (connection.hasEnded) {
+        throw new Error("peer closed connection after TLS handshake");
+      }
     }
     signal.throwIfAborted();
     return connection;

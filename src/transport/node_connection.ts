@@ -47,7 +47,12 @@ export class NodeConnection implements Connection {
       this.#arrival ??= Promise.withResolvers();
       await this.#arrival.promise;
     }
-    if (this.#waitingBytes === 0 && this.#then === "error") throw this.#error;
+    if (this.hasEnded && this.#then === "error") throw this.#error;
+  }
+
+  /** Whether nothing more can be read. */
+  get hasEnded(): boolean {
+    return this.#waitingBytes === 0 && this.#then !== "more";
   }
 
   /** See {@linkcode Connection.read}. */

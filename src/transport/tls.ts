@@ -5,6 +5,7 @@
  */
 
 import { quote } from "../protocol/errors.ts";
+import { messageOfRustls } from "./tls_openssl.ts";
 
 /** How a client speaks TLS. All texts are in PEM. */
 export interface TlsOptions {
@@ -86,7 +87,8 @@ function checkPem(
 
 /**
  * Why a connection could not be opened and what would help, or `undefined` if
- * TLS is not to blame. It goes by the texts of rustls, which Deno passes on.
+ * TLS is not to blame. It goes by the texts of rustls, which Deno passes on, and
+ * by the codes of Node.
  */
 export function explainTls(
   error: unknown,
@@ -107,7 +109,7 @@ export function explainTls(
     return 'the server does not speak TLS; a socket without TLS begins with "jsonrpc:"';
   }
   if (/^peer is incompatible/.test(message)) return OTHER_VERSION;
-  if (/^peer closed connection without sending TLS/.test(message)) {
+  if (/^peer closed connection (without sending|after) TLS/.test(message)) {
     return `the server closed the connection after the TLS handshake; ${
       tls.cert === undefined
         ? "it may demand a client certificate"
@@ -159,7 +161,12 @@ const OTHER_VERSION =
   "the server speaks no TLS that can be used here, expected version 1.2 or 1.3";
 
 function nameAndMessage(error: unknown): { name: string; message: string } {
-  return error instanceof Error ? error : { name: "", message: "" };
+  if (!(error instanceof Error)) return { name: "", message: "" };
+  const isReset = (error as { code?: unknown }).code === "ECONNRESET";
+  return {
+    name: isReset ? "ConnectionReset" : error.name, // as Deno has it
+    message: messageOfRustls(error) ?? error.message,
+  };
 }
 
 /** What the peer said to end it, such as `HandshakeFailure`. */

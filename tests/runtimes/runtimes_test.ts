@@ -75,7 +75,7 @@ const EXPECTED: Seen = {
   },
   "no connection": { error: "DeliveryTimeoutError", mayHaveArrived: false },
   "over TLS": { text: "zażółć" },
-  "an authority that is not known": NO_CONNECTION,
+  "an authority that is not known": "tls.caCerts",
   "the Event Interface": [
     NO_CONNECTION,
     { n: 3 },

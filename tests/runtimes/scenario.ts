@@ -136,7 +136,7 @@ export async function runScenario(
     "an authority that is not known",
     secret,
     sync,
-    (client) => client.raise("E_X"),
+    (client) => client.raise("E_X").catch(({ message }) => helpIn(message)),
   );
 
   const events = new EventInterface({ connect, ...sync });
@@ -158,6 +158,11 @@ function ended(client: EventClient): Promise<void> {
   return new Promise((resolve) =>
     client.addEventListener("disconnect", () => resolve(), { once: true })
   );
+}
+
+/** The option that an error's message proposes. */
+function helpIn(message: string): string | undefined {
+  return /; (tls\.\w+) can /.exec(message)?.[1];
 }
 
 /** An error, but for its message, which differs from runtime to runtime. */

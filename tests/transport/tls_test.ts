@@ -524,6 +524,44 @@ for (
   });
 }
 
+// The same from Node and Bun, by the codes of their errors.
+for (
+  const [code, explained, error] of [
+    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "an authority that is not known"],
+    ["SELF_SIGNED_CERT_IN_CHAIN", "an authority that is not known"],
+    ["CERT_HAS_EXPIRED", "the server's certificate expired; the server needs"],
+    ["CERT_NOT_YET_VALID", "not valid yet; is the clock right?"],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", "nor for any other name"],
+    [
+      "ERR_TLS_CERT_ALTNAME_INVALID",
+      'not for "h" but for "a.example", "10.0.0.1"',
+      { cert: { subjectaltname: "DNS:a.example, IP Address:10.0.0.1" } },
+    ],
+    ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "demands a client certif"],
+    ["ERR_SSL_TLSV1_ALERT_CERTIFICATE_REQUIRED", "demands a client certificat"],
+    ["ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", "demands a client certificate"],
+    ["ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE", "may demand a client cert"],
+    ["ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE", "may demand a client certificat"],
+    ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "expected version 1.2 or 1.3"],
+    ["ERR_SSL_TLSV1_UNRECOGNIZED_NAME", undefined],
+    ["ERR_SSL_TLSV1_ALERT_UNRECOGNIZED_NAME", 'does not know the name "h"'],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", "the server does not speak TLS"],
+    ["ECONNRESET", "closed the connection in the TLS handshake"],
+    ["ECONNREFUSED", undefined],
+    [1, undefined],
+  ] as [unknown, string | undefined, object?][]
+) {
+  Deno.test(`explainTls() knows what is meant by the code ${code} with ${JSON.stringify(error)}`, () => {
+    const why = explainTls(
+      Object.assign(new Error("?"), { code, ...error }),
+      "h",
+      {},
+    );
+    if (explained === undefined) return assertEquals(why, undefined);
+    assertStringIncludes(why!, explained);
+  });
+}
+
 Deno.test("explainPeer() tells a peer's failure from its right to go", () => {
   const why = (text: string) => explainPeer(new Error(text));
   assertStringIncludes(
