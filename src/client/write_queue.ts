@@ -87,6 +87,7 @@ export class WriteQueue {
       this.#removed--;
     }
     this.#deliveries.length = this.#first = this.#removed = 0;
+    return undefined;
   }
 
   /** Takes the first delivery out. */

@@ -42,7 +42,11 @@ export class Dispatcher {
   readonly #maxBatch: number;
 
   /** Constructs one; a batch may have 1000 members unless given. */
-  constructor(handlers: Handlers, reports: Reports, maxBatch = MAX_BATCH) {
+  constructor(
+    handlers: Handlers,
+    reports: Reports,
+    maxBatch: number = MAX_BATCH,
+  ) {
     this.#handlers = handlers;
     this.#reports = reports;
     this.#maxBatch = maxBatch;

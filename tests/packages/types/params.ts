@@ -1,13 +1,16 @@
 // Compiled by the test of types; not run.
 
 import {
+  ConnectError,
   EventClient,
   type EventClientEventMap,
   EventInterface,
   type EventParams,
+  formatSocket,
   JsonText,
   type JsonValue,
   NamedParams,
+  type TlsOptions,
 } from "../../../mod.ts";
 
 interface Blocked {
@@ -78,6 +81,23 @@ events.addEventListener("failed", function once(event) {
   console.log(event.detail.event);
   events.removeEventListener("failed", once);
 });
+
+// Options that one's own code may leave undefined.
+declare const none: undefined;
+new EventClient("jsonrpc:127.0.0.1:8080", {
+  syncMode: none,
+  eventParam: none,
+  delimiter: none,
+  connect: none,
+  tls: maybeTls(),
+});
+client.raise("E_X", {}, { socket: none, rawResult: false });
+new EventInterface({ syncMode: none, tls: none });
+new ConnectError("Cannot connect", { mayHaveArrived: none });
+formatSocket({ protocol: "jsonrpc", host: "h", port: 1, method: none });
+function maybeTls(): TlsOptions | undefined {
+  return { caCerts: none, cert: none, key: none, serverName: none };
+}
 
 /** The events of an application. */
 interface MyEvents {
