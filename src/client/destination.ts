@@ -150,27 +150,32 @@ export class Destination {
     return this.#pending.all();
   }
 
-  /** Takes an event with the params that `formatParams` made. */
+  /**
+   * Takes an event with the params that `formatParams` made; or notifications, by
+   * a list of their params, which go out in one write and have one fate.
+   */
   send(
     head: MessageHead,
-    params: string,
+    params: string | readonly string[],
     timeoutMs: number,
     signal: AbortSignal | undefined,
     isRaw: boolean,
   ): Delivery {
     const { syncMode, delimiter, maxQueueBytes, maxRequestsPerConnection } =
       this.#settings;
-    this.#counters.raised++;
-    const text = formatMessage(
-      syncMode ? head.request : head.notification,
-      params,
-    ) + delimiter;
-    if (this.phase !== "taking") return this.#refuseClosed(head);
+    const frame = syncMode ? head.request : head.notification;
+    const isOne = typeof params === "string";
+    const count = isOne ? 1 : params.length;
+    const text = isOne
+      ? formatMessage(frame, params) + delimiter
+      : params.map((text) => formatMessage(frame, text) + delimiter).join("");
+    this.#counters.raised += count;
+    if (this.phase !== "taking") return this.#refuseClosed(head, count);
     if (this.#queue.length + text.length > maxQueueBytes) {
-      return this.#refuseFull(head, text.length);
+      return this.#refuseFull(head, text.length, count);
     }
     // A batch fails or is aborted as a whole.
-    const mayJoin = !syncMode && signal === undefined &&
+    const mayJoin = isOne && !syncMode && signal === undefined &&
       maxRequestsPerConnection === Infinity;
     if (mayJoin) {
       const batch = this.#queue.batchFor(timeoutMs);
@@ -182,6 +187,7 @@ export class Destination {
     }
     const options = this.#optionsFor(timeoutMs, signal, isRaw);
     const delivery = new Delivery(head, text, options);
+    delivery.count = count;
     this.#queue.add(delivery, mayJoin);
     this.#pending.add(delivery);
     return delivery;
@@ -190,7 +196,10 @@ export class Destination {
   /** The turn of the event loop has ended in which events were sent. */
   turnEnded(now: number): void {
     if (this.#turn !== undefined) this.#turn.endedAt = now;
-    if (this.#refused !== undefined) this.#onSettled?.(this.#refused);
+    if (this.#refused !== undefined) {
+      this.#refused.settledAt = now;
+      this.#onSettled?.(this.#refused);
+    }
     this.#turn = this.#usual = this.#refused = undefined;
     this.#queue.endTurn();
     this.#advance(now);
@@ -411,24 +420,27 @@ export class Destination {
   #refuse(
     head: MessageHead,
     cause: keyof FailedCounts,
+    count: number,
     makeError: ErrorMaker,
   ): Delivery {
-    this.#counters.failed[cause]++;
+    this.#counters.failed[cause] += count;
     const delivery = new Delivery(head, "", {
       target: this.target,
-      turn: { endedAt: Infinity },
+      turn: this.#turn ??= { endedAt: Infinity },
       timeoutMs: this.#settings.timeoutMs,
       signal: undefined,
       isRaw: false,
     });
-    delivery.fail(0, makeError);
+    delivery.count = count;
+    delivery.fail(0, makeError, true);
     return delivery;
   }
 
-  #refuseClosed(head: MessageHead): Delivery {
+  #refuseClosed(head: MessageHead, count: number): Delivery {
     const refused = this.#refuse(
       head,
       "closed",
+      count,
       (say) => new ConnectionClosedError(say("the client is closed")),
     );
     this.#onSettled?.(refused);
@@ -436,22 +448,24 @@ export class Destination {
   }
 
   /** Events that are refused in one turn share their error: there may be many. */
-  #refuseFull(head: MessageHead, length: number): Delivery {
+  #refuseFull(head: MessageHead, length: number, count: number): Delivery {
     const refused = this.#refused;
-    if (refused !== undefined && refused.head === head) {
-      this.#counters.failed.queueFull++;
-      refused.count++;
-      const notice = this.notices.at(-1);
-      if (notice?.type === "full") notice.events++;
+    if (refused !== undefined) {
+      if (refused.head.event !== head.event) refused.isMixed = true;
+      this.#counters.failed.queueFull += count;
+      refused.count += count;
+      const notice = this.notices.findLast(({ type }) => type === "full");
+      if (notice?.type === "full") notice.events += count;
+      else this.notices.push({ type: "full", events: count });
       return refused;
     }
     const problem =
       `the queue is full: ${this.#queue.events} events of ${this.#queue.length} characters wait, maxQueueBytes is ${this.#settings.maxQueueBytes}, and this event has ${length}`;
-    this.notices.push({ type: "full", events: 1 });
-    this.#turn ??= { endedAt: Infinity };
+    this.notices.push({ type: "full", events: count });
     return this.#refused = this.#refuse(
       head,
       "queueFull",
+      count,
       (say) => new QueueFullError(say(problem)),
     );
   }
@@ -549,7 +563,7 @@ export class Destination {
     delivery.state = FAILED;
     if (wasQueued) this.#queue.remove(delivery);
     this.#forget(delivery);
-    delivery.fail(now, makeError);
+    delivery.fail(now, makeError, cause === "aborted");
     this.#onSettled?.(delivery);
   }
 
