@@ -175,9 +175,9 @@ async function run(args: string[]): Promise<number> {
   async function settle(lines: Lines): Promise<void> {
     const { numbers } = lines;
     try {
-      const [{ delivered, error }] = await lines.reports;
+      const [{ outcome, error }] = await lines.reports;
       counts.events += numbers.length;
-      if (delivered) {
+      if (outcome !== "failed") {
         counts.delivered += numbers.length;
       } else {
         counts.failed += numbers.length;

@@ -11,7 +11,8 @@ import {
   ServerError,
   SocketSyntaxError,
 } from "../protocol/errors.ts";
-import type { EventInterface, Subscriber } from "../events/event_interface.ts";
+import type { EventInterface } from "../events/event_interface.ts";
+import type { Subscriber } from "../events/subscriptions.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/json_stream.ts";
 import type { EventParams } from "../protocol/params.ts";
 import { isObject, type JsonObject, type JsonValue } from "../protocol/json.ts";

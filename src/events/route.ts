@@ -1,0 +1,203 @@
+/**
+ * The way to a socket: its destinations, and what became of its servers.
+ *
+ * @module
+ */
+
+import { DELIVERED, type Delivery } from "../client/delivery.ts";
+import { headOf, type MessageHead } from "../protocol/message.ts";
+import { type EventSocket, formatSocket } from "../protocol/socket.ts";
+import type { Target } from "../protocol/virtual_socket.ts";
+import type { Recipient } from "./broadcast.ts";
+import { newVirtualState, type VirtualState } from "./failover.ts";
+import type { InterfaceSettings } from "./options.ts";
+import type { Pool, PooledDestination } from "./pool.ts";
+import { type DeliveryReport, outcomeOf, toError } from "./report.ts";
+import {
+  type Outlet,
+  type VirtualDelivery,
+  VirtualRecipient,
+} from "./virtual_delivery.ts";
+
+/** Options of {@linkcode Routes.recipient}. */
+export interface RecipientOptions {
+  readonly timeoutMs: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The way to a socket; those that want the same socket and mode share it. */
+export interface Route {
+  readonly key: string;
+  readonly target: Target;
+  readonly syncMode: boolean;
+  /** Of each socket of the target. */
+  readonly destinations: readonly PooledDestination[];
+  readonly state: VirtualState;
+  /** Deliveries to a virtual socket, which may need all of its destinations. */
+  readonly underWay: Set<VirtualDelivery>;
+  users: number;
+}
+
+/** The routes that somebody uses, or on which a failover is under way. */
+export class Routes {
+  readonly #settings: InterfaceSettings;
+  readonly #pool: Pool;
+  readonly #routes: Map<string, Route> = new Map();
+  /** Of virtual sockets by their text, whether in sync mode or not. */
+  readonly #states: Map<string, { state: VirtualState; users: number }> =
+    new Map();
+
+  /** Constructs it without routes. */
+  constructor(settings: InterfaceSettings, pool: Pool) {
+    this.#settings = settings;
+    this.#pool = pool;
+  }
+
+  /** The route to a target, to be released later. */
+  acquire(target: Target, syncMode: boolean): Route {
+    const key = `${syncMode} ${target.socket}`;
+    let route = this.#routes.get(key);
+    if (route === undefined) {
+      route = {
+        key,
+        target,
+        syncMode,
+        destinations: target.sockets.map((socket) =>
+          this.#pool.acquire(socket, syncMode)
+        ),
+        state: this.#acquireState(target),
+        underWay: new Set(),
+        users: 0,
+      };
+      this.#routes.set(key, route);
+    }
+    route.users++;
+    return route;
+  }
+
+  /** Lets go of a route; deliveries on it end as they would. */
+  release(route: Route): void {
+    route.users--;
+    this.#dropIfUnused(route);
+  }
+
+  /** One that gets an event by a route, for as long as the route is used. */
+  recipient(
+    route: Route,
+    event: string,
+    { timeoutMs, signal }: RecipientOptions,
+  ): Recipient {
+    const { target, syncMode, destinations, state, underWay } = route;
+    const { rawResult, failoverTimeoutMs, client } = this.#settings;
+    const outletOf = (index: number) => {
+      const socket = target.sockets[index]!;
+      const { shell } = destinations[index]!;
+      const head = headOf(socket, event, client.eventParam);
+      return new SocketOutlet(
+        socket,
+        head,
+        (params) => shell.send(head, params, timeoutMs, signal, rawResult),
+      );
+    };
+    if (target.policy === undefined) {
+      return new PlainRecipient(target.socket, outletOf(0), syncMode);
+    }
+    return new VirtualRecipient(target.socket, {
+      policy: target.policy,
+      state,
+      outletOf,
+      isRequest: syncMode,
+      failoverTimeoutMs,
+      signal,
+      underWay: {
+        add: (delivery) => underWay.add(delivery),
+        delete: (delivery) => {
+          const isDeleted = underWay.delete(delivery);
+          this.#dropIfUnused(route);
+          return isDeleted;
+        },
+      },
+      now: () => performance.now(),
+    });
+  }
+
+  /** Resolves when the deliveries to virtual sockets are settled. */
+  async flush(): Promise<void> {
+    const underWay = [...this.#routes.values()]
+      .flatMap((route) => [...route.underWay]);
+    await Promise.all(
+      underWay.map((delivery) =>
+        new Promise<void>((resolve) =>
+          delivery.watch({ settled: () => resolve() })
+        )
+      ),
+    );
+  }
+
+  #dropIfUnused(route: Route): void {
+    if (route.users > 0 || route.underWay.size > 0) return;
+    if (this.#routes.get(route.key) !== route) return;
+    this.#routes.delete(route.key);
+    this.#releaseState(route.target);
+    for (const pooled of route.destinations) this.#pool.release(pooled);
+  }
+
+  #acquireState({ socket, sockets }: Target): VirtualState {
+    let shared = this.#states.get(socket);
+    if (shared === undefined) {
+      shared = { state: newVirtualState(sockets.length), users: 0 };
+      this.#states.set(socket, shared);
+    }
+    shared.users++;
+    return shared.state;
+  }
+
+  #releaseState({ socket }: Target): void {
+    if (--this.#states.get(socket)!.users === 0) this.#states.delete(socket);
+  }
+}
+
+/** One socket, for the messages of one event. */
+class SocketOutlet implements Outlet {
+  readonly socket: string;
+  readonly head: MessageHead;
+  readonly send: Outlet["send"];
+
+  constructor(socket: EventSocket, head: MessageHead, send: Outlet["send"]) {
+    this.socket = formatSocket(socket);
+    this.head = head;
+    this.send = send;
+  }
+}
+
+/** A socket that is not a virtual one, and gets one event. */
+class PlainRecipient implements Recipient {
+  readonly socket: string;
+  readonly isRequest: boolean;
+  readonly #outlet: Outlet;
+
+  constructor(socket: string, outlet: Outlet, isRequest: boolean) {
+    this.socket = socket;
+    this.#outlet = outlet;
+    this.isRequest = isRequest;
+  }
+
+  send(params: string): Delivery {
+    return this.#outlet.send(params);
+  }
+
+  endTurn(): void {}
+
+  report(delivery: Delivery): DeliveryReport {
+    const { socket, isRequest } = this;
+    const { state, result, ms } = delivery;
+    const outcome = outcomeOf(state === DELIVERED, isRequest);
+    if (state !== DELIVERED) {
+      const error = toError(delivery.errorFor(this.#outlet.head));
+      return { socket, outcome, error, ms };
+    }
+    return result === undefined
+      ? { socket, outcome, ms }
+      : { socket, outcome, result, ms };
+  }
+}
