@@ -28,7 +28,10 @@
  * @module
  */
 
-export { EventInterface } from "./src/events/event_interface.ts";
+export {
+  type AnyEventInterface,
+  EventInterface,
+} from "./src/events/event_interface.ts";
 export type {
   AtDestination,
   EventInterfaceEventMap,

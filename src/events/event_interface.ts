@@ -396,6 +396,10 @@ export class EventInterface<Events extends EventMap = AnyEvents>
   }
 }
 
+/** An Event Interface of any events: for code that works with all of them. */
+// deno-lint-ignore no-explicit-any
+export type AnyEventInterface = EventInterface<any>;
+
 function rejected(error: unknown): Promise<never> {
   const promise = Promise.reject(error);
   promise.catch(() => {}); // a caller may forget it
