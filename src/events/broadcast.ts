@@ -70,8 +70,9 @@ export class Audience {
   /**
    * Raises the event. Events that have the same fate at each recipient share one
    * broadcast: to make one for each takes more time than to send it.
+   * `failureChain` are the failures that led to it: see {@linkcode Failures}.
    */
-  raise(params: string): Broadcast {
+  raise(params: string, failureChain: readonly string[]): Broadcast {
     const recipients = this.#recipients;
     const fates = this.#mayShare ? this.#fates : [];
     if (this.#mayShare && !this.#isInTurn) {
@@ -81,18 +82,18 @@ export class Audience {
     for (let i = 0; i < recipients.length; i++) {
       fates[i] = recipients[i]!.send(params);
     }
-    const { chain } = this.#failures;
-    if (!this.#mayShare) return this.#broadcast(fates, chain, false);
-    for (let i = this.#open.length - 1; i >= 0; i--) {
-      const open = this.#open[i]!;
-      if (open.isAlike(fates, chain)) {
+    if (!this.#mayShare) return this.#broadcast(fates, failureChain, false);
+    const all = this.#open;
+    for (let i = all.length - 1; i >= 0; i--) {
+      const open = all[i]!;
+      if (open.isAlike(fates, failureChain)) {
         open.count++;
         return open;
       }
     }
-    const broadcast = this.#broadcast(fates.slice(), chain, true);
-    this.#open.push(broadcast);
-    if (this.#open.length > MAX_OPEN) this.#open.shift()!.seal();
+    const broadcast = this.#broadcast(fates.slice(), failureChain, true);
+    all.push(broadcast);
+    if (all.length > MAX_OPEN) all.shift()!.seal();
     return broadcast;
   }
 
@@ -167,7 +168,9 @@ export class Broadcast {
   #resolve!: (reports: readonly DeliveryReport[]) => void;
   readonly #event: string;
   readonly #recipients: readonly Recipient[];
-  readonly #options: BroadcastOptions;
+  readonly #fates: readonly Fate[];
+  readonly #failureChain: readonly string[];
+  readonly #failures: Failures;
   readonly #reports: DeliveryReport[];
   #isOpen: boolean;
   /** How many fates are not settled; one that stands in a row counts once. */
@@ -180,11 +183,13 @@ export class Broadcast {
     recipients: readonly Recipient[],
     options: BroadcastOptions,
   ) {
-    const { fates, isOpen } = options;
+    const { fates } = options;
     this.#event = event;
     this.#recipients = recipients;
-    this.#options = options;
-    this.#isOpen = isOpen;
+    this.#fates = fates;
+    this.#failureChain = options.failureChain;
+    this.#failures = options.failures;
+    this.#isOpen = options.isOpen;
     this.#reports = new Array(recipients.length);
     this.promise = new Promise((resolve) => this.#resolve = resolve);
     let last: Fate | undefined;
@@ -200,12 +205,11 @@ export class Broadcast {
 
   /** Whether an event that has these fates shares all of them. */
   isAlike(fates: readonly Fate[], failureChain: readonly string[]): boolean {
-    const own = this.#options;
-    if (failureChain !== own.failureChain) return false;
-    for (let i = 0; i < fates.length; i++) {
-      if (fates[i] !== own.fates[i]) return false;
+    const own = this.#fates;
+    for (let i = 0; i < own.length; i++) {
+      if (fates[i] !== own[i]) return false;
     }
-    return true;
+    return failureChain === this.#failureChain;
   }
 
   /** Lets nothing more join. */
@@ -224,7 +228,7 @@ export class Broadcast {
 
   /** Reports the failure of all recipients that share this fate. */
   #failed(fate: Fate): void {
-    const { fates } = this.#options;
+    const fates = this.#fates;
     for (let i = fates.indexOf(fate); i < fates.length; i++) {
       // Of a fate that stands in several rows, the first has done so for all.
       if (fates[i] !== fate || this.#reports[i] !== undefined) continue;
@@ -236,8 +240,12 @@ export class Broadcast {
   }
 
   #tell(report: DeliveryReport): void {
-    const { failures, failureChain: chain } = this.#options;
-    failures.add({ event: this.#event, count: this.count, report, chain });
+    this.#failures.add({
+      event: this.#event,
+      count: this.count,
+      report,
+      chain: this.#failureChain,
+    });
   }
 
   #finishOne(): void {
@@ -245,7 +253,7 @@ export class Broadcast {
   }
 
   #finish(): void {
-    const { fates } = this.#options;
+    const fates = this.#fates;
     for (let i = 0; i < fates.length; i++) {
       this.#reports[i] ??= this.#recipients[i]!.report(fates[i]!);
     }

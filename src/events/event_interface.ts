@@ -364,7 +364,8 @@ export class EventInterface<Events extends EventMap = AnyEvents>
     event: string,
     params: EventParams,
   ): Promise<readonly DeliveryReport[]> {
-    if (this.#failures.chain.includes(event)) {
+    const { chain } = this.#failures;
+    if (chain.length > 0 && chain.includes(event)) {
       throw new RangeError(
         `Cannot raise ${quote(event)}: a listener of its own failure raises it`,
       );
@@ -383,7 +384,7 @@ export class EventInterface<Events extends EventMap = AnyEvents>
     if (topic === undefined) return Promise.resolve([]);
     const audience = topic.audience ?? this.#subscriptions.audience(topic);
     if (audience.size === 0) return Promise.resolve([]);
-    return audience.raise(text).promise;
+    return audience.raise(text, chain).promise;
   }
 
   #find(event: string, socket: string): Subscription | undefined {

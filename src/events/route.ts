@@ -5,6 +5,7 @@
  */
 
 import { DELIVERED, type Delivery } from "../client/delivery.ts";
+import type { DestinationShell } from "../client/shell.ts";
 import { headOf, type MessageHead } from "../protocol/message.ts";
 import { type EventSocket, formatSocket } from "../protocol/socket.ts";
 import type { Target } from "../protocol/virtual_socket.ts";
@@ -89,23 +90,24 @@ export class Routes {
   ): Recipient {
     const { target, syncMode, destinations, state, underWay } = route;
     const { rawResult, failoverTimeoutMs, client } = this.#settings;
-    const outletOf = (index: number) => {
-      const socket = target.sockets[index]!;
-      const { shell } = destinations[index]!;
-      const head = headOf(socket, event, client.eventParam);
-      return new SocketOutlet(
-        socket,
-        head,
-        (params) => shell.send(head, params, timeoutMs, signal, rawResult),
-      );
-    };
+    const socketOf = (index: number) => target.sockets[index]!;
+    const headFor = (index: number) =>
+      headOf(socketOf(index), event, client.eventParam);
+    const optionsFor = (index: number) => ({
+      shell: destinations[index]!.shell,
+      isRequest: syncMode,
+      isRaw: rawResult,
+      timeoutMs,
+      signal,
+    });
     if (target.policy === undefined) {
-      return new PlainRecipient(target.socket, outletOf(0), syncMode);
+      return new PlainRecipient(socketOf(0), headFor(0), optionsFor(0));
     }
     return new VirtualRecipient(target.socket, {
       policy: target.policy,
       state,
-      outletOf,
+      outletOf: (index) =>
+        new SocketOutlet(socketOf(index), headFor(index), optionsFor(index)),
       isRequest: syncMode,
       failoverTimeoutMs,
       signal,
@@ -157,33 +159,56 @@ export class Routes {
   }
 }
 
+/** Options of {@linkcode SocketOutlet}. */
+interface OutletOptions extends RecipientOptions {
+  readonly shell: DestinationShell;
+  readonly isRaw: boolean;
+}
+
 /** One socket, for the messages of one event. */
 class SocketOutlet implements Outlet {
   readonly socket: string;
   readonly head: MessageHead;
-  readonly send: Outlet["send"];
+  readonly #shell: DestinationShell;
+  readonly #timeoutMs: number | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #isRaw: boolean;
 
-  constructor(socket: EventSocket, head: MessageHead, send: Outlet["send"]) {
+  constructor(
+    socket: EventSocket,
+    head: MessageHead,
+    { shell, timeoutMs, signal, isRaw }: OutletOptions,
+  ) {
     this.socket = formatSocket(socket);
     this.head = head;
-    this.send = send;
+    this.#shell = shell;
+    this.#timeoutMs = timeoutMs;
+    this.#signal = signal;
+    this.#isRaw = isRaw;
+  }
+
+  send(params: string | readonly string[]): Delivery {
+    return this.#shell.send(
+      this.head,
+      params,
+      this.#timeoutMs,
+      this.#signal,
+      this.#isRaw,
+    );
   }
 }
 
 /** A socket that is not a virtual one, and gets one event. */
-class PlainRecipient implements Recipient {
-  readonly socket: string;
+class PlainRecipient extends SocketOutlet implements Recipient {
   readonly isRequest: boolean;
-  readonly #outlet: Outlet;
 
-  constructor(socket: string, outlet: Outlet, isRequest: boolean) {
-    this.socket = socket;
-    this.#outlet = outlet;
-    this.isRequest = isRequest;
-  }
-
-  send(params: string): Delivery {
-    return this.#outlet.send(params);
+  constructor(
+    socket: EventSocket,
+    head: MessageHead,
+    options: OutletOptions & { isRequest: boolean },
+  ) {
+    super(socket, head, options);
+    this.isRequest = options.isRequest;
   }
 
   endTurn(): void {}
@@ -193,7 +218,7 @@ class PlainRecipient implements Recipient {
     const { state, result, ms } = delivery;
     const outcome = outcomeOf(state === DELIVERED, isRequest);
     if (state !== DELIVERED) {
-      const error = toError(delivery.errorFor(this.#outlet.head));
+      const error = toError(delivery.errorFor(this.head));
       return { socket, outcome, error, ms };
     }
     return result === undefined

@@ -49,6 +49,8 @@ export interface VirtualRecipientOptions {
   readonly now: () => number;
 }
 
+const NO_ATTEMPTS: readonly Attempt[] = [];
+
 /** A virtual socket that gets one event, however often that is raised. */
 export class VirtualRecipient {
   readonly socket: string;
@@ -78,45 +80,47 @@ export class VirtualRecipient {
    * batches share what is returned.
    */
   send(params: string): VirtualDelivery {
-    const { policy, isRequest, state } = this.options;
-    const attempts: Attempt[] = [];
+    const { policy, state } = this.options;
     if (policy === "PARALLEL") {
-      for (let i = 0; i < state.cooldownUntil.length; i++) {
-        attempts.push(this.#attempt(i, params));
-      }
-    } else {
-      // To look at the clock for each event takes time.
-      const now = state.hasFailed ? this.options.now() : 0;
-      this.tryNext(policy, attempts, params, now);
+      const attempts = state.cooldownUntil.map((cooldownUntil, index) => {
+        const delivery = this.outlet(index).send(params);
+        return { index, delivery, cooldownUntil };
+      });
+      return this.#delivery(attempts, params);
     }
-    if (isRequest) return new VirtualDelivery(this, attempts, params);
-    const first = policy === "PARALLEL" ? 0 : attempts[0]!.index;
-    const open = this.#open[first];
-    if (open?.isAlike(attempts)) {
+    // To look at the clock for each event takes time.
+    const now = state.hasFailed ? this.options.now() : 0;
+    const index = chooseSocket(policy, state, NO_ATTEMPTS, now)!;
+    const cooldownUntil = state.cooldownUntil[index]!;
+    const delivery = this.#sendTo(index, params);
+    const open = this.#open[index];
+    if (open?.isOnly(delivery)) {
       open.join(params);
       return open;
     }
-    return this.#open[first] = new VirtualDelivery(this, attempts, params);
+    const attempts: Attempt[] = [{ index, delivery, cooldownUntil }];
+    if (delivery.state === FAILED) this.tryNext(attempts, params, now);
+    return this.#delivery(attempts, params);
   }
 
   /**
-   * Sends to the next server, and on from those of which our queue is full. Adds
-   * the attempts; the last one is under way, or all have failed.
+   * After a failure: sends to the next server, if there is one, and on from those
+   * of which our queue is full. Adds the attempts; the last one is under way, or
+   * all have failed.
    */
   tryNext(
-    policy: Exclude<Policy, "PARALLEL">,
     attempts: Attempt[],
     params: string | readonly string[],
     now: number,
   ): void {
-    const { state, signal } = this.options;
-    while (!(signal?.aborted && attempts.length > 0)) {
+    const { policy, state, signal } = this.options;
+    if (policy === "PARALLEL") return;
+    while (attempts.at(-1)!.delivery.state === FAILED && !signal?.aborted) {
       const index = chooseSocket(policy, state, attempts, now);
       if (index === undefined) return;
-      state.last = index;
-      const attempt = this.#attempt(index, params);
-      attempts.push(attempt);
-      if (attempt.delivery.state !== FAILED) return;
+      const cooldownUntil = state.cooldownUntil[index]!;
+      const delivery = this.#sendTo(index, params);
+      attempts.push({ index, delivery, cooldownUntil });
     }
   }
 
@@ -143,9 +147,23 @@ export class VirtualRecipient {
     };
   }
 
-  #attempt(index: number, params: string | readonly string[]): Attempt {
-    const cooldownUntil = this.options.state.cooldownUntil[index]!;
-    return { index, delivery: this.outlet(index).send(params), cooldownUntil };
+  #sendTo(index: number, params: string | readonly string[]): Delivery {
+    this.options.state.last = index;
+    return this.outlet(index).send(params);
+  }
+
+  /** The delivery that has been sent by these attempts. */
+  #delivery(attempts: Attempt[], params: string): VirtualDelivery {
+    const { index } = attempts[0]!;
+    const open = this.#open[index];
+    if (open?.isAlike(attempts)) {
+      open.join(params);
+      return open;
+    }
+    const delivery = new VirtualDelivery(this, attempts, params);
+    // Requests are not joined; their results may be large.
+    if (!this.isRequest) this.#open[index] = delivery;
+    return delivery;
   }
 }
 
@@ -251,6 +269,12 @@ export class VirtualDelivery implements Watcher {
     else this.#watchers.push(watcher);
   }
 
+  /** Whether an event that was sent to one server shares its fate. */
+  isOnly(delivery: Delivery): boolean {
+    const own = this.#attempts;
+    return own.length === 1 && own[0]!.delivery === delivery;
+  }
+
   /** Whether an event that was sent by these attempts shares its fate. */
   isAlike(attempts: readonly Attempt[]): boolean {
     const own = this.#attempts;
@@ -284,7 +308,7 @@ export class VirtualDelivery implements Watcher {
       noteOutcome(state, attempts.at(-1)!, failoverTimeoutMs);
       if (delivery.state === FAILED) {
         const { settledAt } = delivery;
-        this.#recipient.tryNext(policy, attempts, this.#params!, settledAt);
+        this.#recipient.tryNext(attempts, this.#params!, settledAt);
         return this.#watchLast();
       }
     }
