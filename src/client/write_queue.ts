@@ -87,6 +87,7 @@ export class WriteQueue {
       this.#removed--;
     }
     this.#compact();
+    return undefined;
   }
 
   /** Takes the first delivery out. */

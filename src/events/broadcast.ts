@@ -5,34 +5,35 @@
  */
 
 import { type Delivery, FAILED } from "../client/delivery.ts";
+import { MAX_SOCKETS } from "../protocol/virtual_socket.ts";
 import type { Failures } from "./failures.ts";
 import type { DeliveryReport } from "./report.ts";
 import type { VirtualDelivery } from "./virtual_delivery.ts";
 
 /**
- * What becomes of an event at one subscriber, and of others that were sent
- * together with it.
+ * A delivery of an event to one subscriber. Events that were sent together have
+ * the same one, and so the same fate.
  */
 export type Fate = Delivery | VirtualDelivery;
 
-/** Somebody who gets an event, however often that is raised. */
+/** A subscriber of one event, for all the times that the event is raised. */
 export interface Recipient {
   readonly socket: string;
   /** Whether the event goes there as a request. */
   readonly isRequest: boolean;
   /** Sends the event; if it shares the fate of others, returns the same one. */
   send(params: string): Fate;
-  /** What became of the event, once that is settled. */
+  /** Reports the outcome of a fate that is settled. */
   report(fate: Fate): DeliveryReport;
   /** The turn of the event loop has ended in which events were sent. */
   endTurn(): void;
 }
 
 /**
- * How many broadcasts may be open at once for an audience: as many as events of
- * a `ROUND-ROBIN` alternate between.
+ * How many broadcasts may be open at once for an audience: the events of a
+ * `ROUND-ROBIN` alternate between as many as it has servers.
  */
-const MAX_OPEN = 16;
+const MAX_OPEN = MAX_SOCKETS;
 
 /** All that get an event, at the time when it is raised. */
 export class Audience {
@@ -42,7 +43,7 @@ export class Audience {
   readonly #failures: Failures;
   /** Requests are not joined; each has a result of its own. */
   readonly #mayShare: boolean;
-  /** Those that events of this turn may join, the newest last. */
+  /** The broadcasts that events of this turn may join, the newest last. */
   #open: Broadcast[] = [];
   /** Whether events have been raised in this turn. */
   #isInTurn = false;
@@ -97,7 +98,7 @@ export class Audience {
     return broadcast;
   }
 
-  /** Lets nothing more join what was raised in this turn. */
+  /** Ends the turn: nothing more joins the broadcasts of it. */
   endTurn(): void {
     const open = this.#open;
     this.#isInTurn = false;
@@ -156,7 +157,7 @@ interface BroadcastOptions {
  *
  * | state | meaning | next |
  * |---|---|---|
- * | open | events of this turn may join; what has failed is told later | sealed |
+ * | open | events of this turn may join; failures are told later | sealed |
  * | sealed | it waits for its fates | done |
  * | done | all is settled, and the promise resolved | |
  */
@@ -175,7 +176,7 @@ export class Broadcast {
   #isOpen: boolean;
   /** How many fates are not settled; one that stands in a row counts once. */
   #left = 0;
-  /** What failed and was not told, while it is open. */
+  /** The failures that are not told yet, while it is open. */
   #untold: DeliveryReport[] = [];
 
   constructor(

@@ -58,7 +58,7 @@ export class Direct {
     );
   }
 
-  /** Refuses what comes from now on. */
+  /** Refuses all deliveries from now on. */
   close(): void {
     this.#isClosed = true;
   }

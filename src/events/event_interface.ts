@@ -48,7 +48,7 @@ import {
  * The Event Interface of OpenSIPS: events, their subscribers, and the
  * connections to them. Subscribers of the same host and port share one
  * connection, however many events they subscribed to; it is closed when the
- * last of them has gone and what was queued is out. Subscriptions that expire
+ * last of them has gone and the queue is empty. Subscriptions that expire
  * keep the process alive as connections do: close the interface when done.
  *
  * @typeParam Events Maps the names of events to their params: then other names
@@ -129,8 +129,8 @@ export class EventInterface<Events extends EventMap = AnyEvents>
 
   /**
    * Takes an event back: it is published no more, and its subscriptions end.
-   * What is queued is still delivered. Returns whether it was published. Once
-   * published again, it has another id.
+   * Events in the queue are still delivered. Returns whether it was published. If
+   * it is published again, it gets another id.
    */
   unpublish(event: EventName<Events>): boolean {
     return this.#subscriptions.unpublish(event);
@@ -198,15 +198,15 @@ export class EventInterface<Events extends EventMap = AnyEvents>
     if (target.policy === "FAILOVER" && !syncMode && isNew) {
       try {
         onWarning(
-          `${target.socket} without sync mode: FAILOVER will not see that a server does not answer, or answers with an error`,
+          `${target.socket} without sync mode: FAILOVER will not see that a server does not respond, or responds with an error`,
         );
       } catch { /* the subscription stands all the same */ }
     }
   }
 
   /**
-   * Ends a subscription; what is queued for it is still delivered. Returns
-   * whether there was one.
+   * Ends a subscription; events in the queue are still delivered. Returns whether
+   * there was one.
    *
    * @throws {SocketSyntaxError} if `socket` is not a socket.
    */
@@ -217,18 +217,18 @@ export class EventInterface<Events extends EventMap = AnyEvents>
   }
 
   /**
-   * Raises an event: tells every subscriber of it. Resolves, when all is done,
-   * to what became of it at each, the newest subscriber first; without
-   * subscribers to an empty list. Not awaiting it is fine. Events that are
-   * raised in one go may share their promise and reports.
+   * Raises an event: sends it to every subscriber. Resolves, when all is done, to
+   * a report for each, the newest subscriber first; without subscribers to an
+   * empty list. The promise need not be awaited. Events that are raised in one
+   * turn of the event loop may share their promise and reports.
    *
-   * Rejects only for what the caller did wrong:
+   * Rejects only for a mistake of the caller:
    * - {@linkcode ParamsError}: `params` cannot be carried by JSON;
    * - `TypeError`: `event` is not a non-empty string;
    * - `RangeError`: a listener of `failed` raises the event of which a failure is
    *   being told, or one whose failure has led to that, which would have no end.
-   *   It is refused while the listener runs; what a listener raises later, as
-   *   after an `await`, is up to the listener.
+   *   The rule holds while the listener runs; after an `await`, the listener has
+   *   to see for itself that it comes to an end.
    */
   raise<Name extends EventName<Events>, P>(
     event: Name,
@@ -252,11 +252,11 @@ export class EventInterface<Events extends EventMap = AnyEvents>
 
   /**
    * Delivers an event to a socket, which may be a virtual one, whether it is
-   * subscribed or not. Resolves to what became of it. Its connection is kept for
-   * the next such delivery, and closed after a minute without one. No `failed`
+   * subscribed or not. Resolves to a report. Its connection is kept for the next
+   * such delivery, and closed after a minute without one. No `failed`
    * event is dispatched.
    *
-   * Rejects only for what the caller did wrong:
+   * Rejects only for a mistake of the caller:
    * - {@linkcode SocketSyntaxError}: `socket` is not a socket;
    * - {@linkcode ParamsError}: `params` cannot be carried by JSON;
    * - `TypeError`: `event` is not a non-empty string, or an option is of a wrong
@@ -332,12 +332,12 @@ export class EventInterface<Events extends EventMap = AnyEvents>
    * of subscribers that have gone meanwhile.
    */
   async flush(): Promise<void> {
-    // At the same time: what one waits for need not be there for the other.
     await Promise.all([this.#routes.flush(), this.#pool.flush()]);
   }
 
   /**
-   * Closes the interface: delivers what was raised, and ends all subscriptions.
+   * Closes the interface: delivers the events that were raised, and ends all
+   * subscriptions.
    * Resolves when all connections are closed. Never rejects; closing
    * twice is fine.
    */
@@ -355,7 +355,7 @@ export class EventInterface<Events extends EventMap = AnyEvents>
     await this.flush();
     this.#subscriptions.endAll();
     this.#direct.end();
-    // What was raised meanwhile may still need the other sockets of a failover.
+    // An event that was raised meanwhile may still fail over.
     await this.#routes.flush();
     await this.#pool.left();
   }
@@ -371,8 +371,8 @@ export class EventInterface<Events extends EventMap = AnyEvents>
       );
     }
     this.#expiry.check();
-    // First of all, and though nobody may have subscribed: what is wrong with
-    // params must not be found halfway.
+    // First of all, and though nobody may have subscribed: wrong params must not
+    // be found when half of the subscribers have the event.
     const topic = this.#subscriptions.get(event);
     if (topic === undefined) checkEvent(event);
     const text = formatParams(

@@ -1,5 +1,5 @@
 /**
- * What listeners of an Event Interface are told.
+ * The events that an Event Interface dispatches.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { EventClientEventMap } from "../client/event_client.ts";
 import type { DeliveryReport } from "./report.ts";
 
-/** What happened at a destination. */
+/** The detail of an event at a destination. */
 export type AtDestination<T = unknown> = T & {
   /** `host:port`; an IPv6 host stands in brackets. */
   destination: string;

@@ -1,5 +1,5 @@
 /**
- * What ends when its time is over.
+ * Things that end when their time is over.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export class Expiry {
     if (this.#queue.size === 0) this.#timer.clear();
   }
 
-  /** Ends what is due, as the timer may ring late. */
+  /** Ends the things that are due, as the timer may ring late. */
   check(): void {
     if (this.#timer.due === Infinity) return; // to look at the clock takes time
     if (performance.now() >= this.#timer.due) this.#endDue();

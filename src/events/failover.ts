@@ -1,6 +1,6 @@
 /**
- * Which server of a virtual socket an event goes to, and what its failures come
- * to.
+ * The rules of virtual sockets: which server an event goes to, which one cools
+ * down, and the error of several failures.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
 } from "../protocol/errors.ts";
 import type { Policy } from "../protocol/virtual_socket.ts";
 
-/** What became of the servers of one virtual socket so far. */
+/** The state of the servers of one virtual socket. */
 export interface VirtualState {
   /** Until when each is to be passed over, in milliseconds on the clock. */
   readonly cooldownUntil: number[];
@@ -39,8 +39,8 @@ export function newVirtualState(count: number): VirtualState {
 }
 
 /**
- * Which server an event goes to next, or `undefined` if there is none left;
- * `attempts` are those that failed to deliver this event. A server that cools
+ * Chooses the server that an event goes to next, or `undefined` if none is left;
+ * `attempts` have failed to deliver this event. A server that cools
  * down is taken only when all others have been tried: an event is never dropped
  * because all cool down.
  */
@@ -67,7 +67,7 @@ export function chooseSocket(
 }
 
 /**
- * Notes what became of an attempt that is settled. A server that failed cools
+ * Notes the outcome of an attempt that is settled. A server that failed cools
  * down, unless the failure is our own doing. One that worked need not, unless it
  * failed another event meanwhile.
  */
@@ -108,7 +108,7 @@ export function failureOf(
   if (errors.length === 1 && attempts.length === 1) return errors[0];
   const messages = errors.map((error) =>
     error instanceof ServerError
-      ? `the server answered with error ${error.code}: ${brief(error.message)}`
+      ? `the server responded with error ${error.code}: ${brief(error.message)}`
       : error instanceof Error
       ? error.message
       : String(error)
@@ -121,7 +121,7 @@ export function failureOf(
     {
       cause: new AggregateError(errors),
       mayHaveArrived: errors.length < attempts.length ||
-        // Of what a signal has aborted nobody knows.
+        // A signal may have aborted it when it was written already.
         errors.some((error) =>
           !(error instanceof DeliveryError) || error.mayHaveArrived
         ),

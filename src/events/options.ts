@@ -17,7 +17,7 @@ import {
 } from "../protocol/checks.ts";
 import type { DeliveryInfo } from "./report.ts";
 
-/** Options of {@linkcode EventInterface}; those of every client among them. */
+/** Options of {@linkcode EventInterface}, and of each client in it. */
 export interface EventInterfaceOptions extends EventClientOptions {
   /**
    * How long `FAILOVER` passes over a socket that failed, in milliseconds from 0.
@@ -38,8 +38,8 @@ export interface EventInterfaceOptions extends EventClientOptions {
    */
   onDelivery?: ((delivery: DeliveryInfo) => void) | undefined;
   /**
-   * Called when a subscription cannot do all that it promises. What it throws is
-   * ignored.
+   * Called when a subscription cannot do all that it promises. An error that it
+   * throws is ignored.
    *
    * @default {console.warn}
    */

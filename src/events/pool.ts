@@ -34,7 +34,7 @@ export interface PooledDestination {
 
 /** Options of {@linkcode Pool}. */
 export interface PoolOptions {
-  /** Takes what happens at a destination. */
+  /** Takes the notices of a destination. */
   onNotice: (destination: string, notice: Notice) => void;
   /** Takes each delivery that is settled, if anybody asks for that. */
   onSettled?:
@@ -44,7 +44,7 @@ export interface PoolOptions {
 
 /**
  * Destinations by host, port, TLS and sync mode. One that nobody uses any more is
- * closed, once what was sent to it is settled.
+ * closed, once all deliveries to it are settled.
  *
  * | state | meaning | next |
  * |---|---|---|
@@ -55,9 +55,9 @@ export interface PoolOptions {
 export class Pool {
   readonly #settings: ClientSettings;
   readonly #options: PoolOptions;
-  /** Those that are used or leaving. */
+  /** The destinations that are used or leaving. */
   readonly #byKey: Map<string, PooledDestination> = new Map();
-  /** Those that are closing too. */
+  /** The same, and those that are closing. */
   readonly #all: Set<PooledDestination> = new Set();
   readonly #leavings: Set<Promise<void>> = new Set();
 

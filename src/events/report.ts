@@ -1,5 +1,5 @@
 /**
- * What is told of deliveries.
+ * Reports of events and of deliveries.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { DELIVERED, type Delivery } from "../client/delivery.ts";
 import type { JsonText, JsonValue } from "../protocol/json.ts";
 import { formatSocket } from "../protocol/socket.ts";
 
-/** What became of an event at one subscriber. */
+/** The outcome of an event at one subscriber. */
 export interface DeliveryReport {
   /** The subscriber's socket. */
   readonly socket: string;
@@ -23,10 +23,10 @@ export interface DeliveryReport {
   /** The server's result, if it is confirmed; of `PARALLEL`, all of them. */
   readonly result?: JsonValue | JsonText;
   /**
-   * Why it failed: what `EventClient.raise` rejects with. Of a virtual socket of
-   * which several failed, or others may have got the event, it is a
-   * `DeliveryError` (a `QueueFullError` if all queues were full) that has an
-   * `AggregateError` as its `cause`.
+   * Why it failed: the error that `EventClient.raise` rejects with. If several
+   * servers of a virtual socket failed, or others have the event, it is a
+   * `DeliveryError` (a `QueueFullError` if all queues were full) whose `cause` is
+   * an `AggregateError`.
    */
   readonly error?: Error;
   /** How long it took, in milliseconds. */
@@ -61,7 +61,7 @@ export interface DeliveryInfo {
   readonly settledAt: number;
 }
 
-/** What is told of a delivery that is settled. */
+/** Describes a delivery that is settled. */
 export function infoOf(
   delivery: Delivery,
   destination: string,
@@ -95,7 +95,7 @@ export function outcomeOf(
   return !isDelivered ? "failed" : isRequest ? "confirmed" : "sent";
 }
 
-/** What a delivery failed with: the reason of a signal may be any value. */
+/** The error of a delivery: the reason of a signal may be any value. */
 export function toError(error: unknown): Error {
   if (error instanceof Error) return error;
   return new Error(`Cannot deliver: ${String(error)}`, { cause: error });

@@ -1,5 +1,5 @@
 /**
- * The way to a socket: its destinations, and what became of its servers.
+ * The way to a socket: its destinations, and the state of its servers.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface RecipientOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The way to a socket; those that want the same socket and mode share it. */
+/** The way to a socket; all users of the same socket and sync mode share it. */
 export interface Route {
   readonly key: string;
   readonly target: Target;

@@ -1,5 +1,5 @@
 /**
- * Published events, and who subscribed to them.
+ * Published events and their subscriptions.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export interface Topic {
   readonly eventParam: EventParam | undefined;
   /** By socket, the oldest first. */
   readonly subscriptions: Map<string, Subscription>;
-  /** Those who get it now, once that is asked for. */
+  /** Its present subscribers, once they are asked for. */
   audience: Audience | undefined;
 }
 
@@ -92,7 +92,7 @@ export class Subscription implements Expiring {
     this.#onEnd(this);
   }
 
-  /** What others see of it. */
+  /** Describes it to the caller. */
   toSubscriber(): Subscriber {
     const { event, socket } = this;
     const expire = this.#expire;
@@ -124,7 +124,7 @@ export interface AddOptions {
   readonly timeoutMs: number | undefined;
 }
 
-/** Published events, by name, in the order of publication; and who gets them. */
+/** Published events, in the order of publication, and their subscriptions. */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #topics: Map<string, Topic> = new Map();
@@ -194,7 +194,7 @@ export class Subscriptions {
     const { expire, syncMode, timeoutMs } = options;
     const topic = this.publish(event);
     const old = topic.subscriptions.get(target.socket);
-    // The new one first: what both use is not closed between.
+    // The new one first: a connection that both use is not closed between.
     const route = routes.acquire(target, syncMode);
     const recipient = routes.recipient(route, event, { timeoutMs });
     const subscription = new Subscription(event, {
@@ -210,7 +210,7 @@ export class Subscriptions {
     return old === undefined;
   }
 
-  /** All that get an event now. */
+  /** The present subscribers of an event. */
   audience(topic: Topic): Audience {
     return topic.audience ??= this.#options.audienceOf(
       topic.event,

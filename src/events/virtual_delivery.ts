@@ -35,15 +35,15 @@ export interface Outlet {
 /** Options of {@linkcode VirtualRecipient}. */
 export interface VirtualRecipientOptions {
   readonly policy: Policy;
-  /** What became of the servers; all that use the same socket share it. */
+  /** The state of the servers; all users of the same socket share it. */
   readonly state: VirtualState;
   /** Makes the outlet of the socket that has this index. */
   readonly outletOf: (index: number) => Outlet;
   readonly isRequest: boolean;
   readonly failoverTimeoutMs: number;
-  /** The caller's own signal: what it aborts goes to no other server. */
+  /** The caller's own signal: an event that it aborts goes to no other server. */
   readonly signal?: AbortSignal | undefined;
-  /** Those that are under way: they need all servers, and are waited for. */
+  /** Takes the deliveries that are under way. */
   readonly underWay: Pick<Set<VirtualDelivery>, "add" | "delete">;
   /** The clock, in milliseconds. */
   readonly now: () => number;
@@ -56,7 +56,7 @@ export class VirtualRecipient {
   readonly socket: string;
   readonly options: VirtualRecipientOptions;
   readonly #outlets: (Outlet | undefined)[];
-  /** What events of this turn may still join, by the first server they went to. */
+  /** The deliveries that events of this turn may join, by their first server. */
   #open: (VirtualDelivery | undefined)[] = [];
 
   /** Constructs it; `socket` is the text of the virtual socket. */
@@ -76,8 +76,8 @@ export class VirtualRecipient {
   }
 
   /**
-   * Sends an event. Events of one turn that went to the same servers by the same
-   * batches share what is returned.
+   * Sends an event. Events of one turn that are in the same batches share one
+   * delivery.
    */
   send(params: string): VirtualDelivery {
     const { policy, state } = this.options;
@@ -104,9 +104,9 @@ export class VirtualRecipient {
   }
 
   /**
-   * After a failure: sends to the next server, if there is one, and on from those
-   * of which our queue is full. Adds the attempts; the last one is under way, or
-   * all have failed.
+   * After a failure: sends to the next server, if there is one, and to the one
+   * after it while our queue for a server is full. Adds the attempts; then the
+   * last one is under way, or all have failed.
    */
   tryNext(
     attempts: Attempt[],
@@ -124,12 +124,12 @@ export class VirtualRecipient {
     }
   }
 
-  /** Lets nothing more join what was raised in this turn. */
+  /** Ends the turn: nothing more joins its deliveries. */
   endTurn(): void {
     this.#open = [];
   }
 
-  /** What became of a delivery that is settled. */
+  /** Reports the outcome of a delivery that is settled. */
   report(delivery: VirtualDelivery): DeliveryReport {
     const { socket, isRequest } = this;
     const { isDelivered, ms, via } = delivery;
@@ -192,7 +192,7 @@ export class VirtualDelivery implements Watcher {
   readonly #attempts: Attempt[];
   /** How many attempts are under way. */
   #left: number;
-  /** What `FAILOVER` may have to send again. */
+  /** The params, as `FAILOVER` may have to send them again. */
   #params: string | string[] | undefined;
   #watchers: VirtualWatcher[] | undefined;
 
@@ -255,7 +255,7 @@ export class VirtualDelivery implements Watcher {
     const { state, signal } = this.#recipient.options;
     const errorOf = ({ index, delivery }: Attempt) =>
       delivery.errorFor(this.#recipient.outlet(index).head);
-    // What the caller has given up is nobody's failure.
+    // If the caller has given the event up, no server has failed.
     const last = this.#attempts.at(-1)!;
     if (signal?.aborted && last.delivery.isOurs) return errorOf(last);
     const sockets = state.cooldownUntil.length;

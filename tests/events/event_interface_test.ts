@@ -487,7 +487,7 @@ Deno.test("FAILOVER warns that it does not see all without sync mode", async () 
   events.subscribe("E_B", "virtual:FAILOVER jsonrpc:h:1", { syncMode: true });
   events.subscribe("E_C", "virtual:PARALLEL jsonrpc:h:1");
   assertEquals(warnings, [
-    "virtual:FAILOVER jsonrpc:h:1 jsonrpc:h:2 without sync mode: FAILOVER will not see that a server does not answer, or answers with an error",
+    "virtual:FAILOVER jsonrpc:h:1 jsonrpc:h:2 without sync mode: FAILOVER will not see that a server does not respond, or responds with an error",
   ]);
 });
 

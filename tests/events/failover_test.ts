@@ -147,7 +147,7 @@ Deno.test("failureOf() tells the servers' own errors", pure, () => {
   );
   assertEquals(
     error.message,
-    "2 of 2 sockets failed: the server answered with error 400: no; the server answered with error 401: no",
+    "2 of 2 sockets failed: the server responded with error 400: no; the server responded with error 401: no",
   );
 });
 
