@@ -108,6 +108,30 @@ Deno.test(
 );
 
 Deno.test(
+  "EventInterface keeps apart an event that two failures have led to",
+  pure,
+  async () => {
+    const events = full();
+    const next: Record<string, string> = { E_A: "E_B", E_B: "E_C", E_C: "E_B" };
+    for (const name of Object.keys(next)) events.subscribe(name, "jsonrpc:h:1");
+    const refused: string[] = [];
+    const told: string[] = [];
+    events.addEventListener("failed", ({ detail: { event } }) => {
+      told.push(event);
+      events.raise(next[event]!)
+        .catch(() => refused.push(`${event} raises ${next[event]}`));
+    });
+    events.raise("E_A");
+    events.raise("E_C");
+    for (let n = 0; n < 5; n++) await events.flush();
+    // A leads to B and C, which may not lead to B again; C leads to B only.
+    assertEquals(told, ["E_A", "E_C", "E_B", "E_B", "E_C"]);
+    assertEquals(refused, ["E_B raises E_C", "E_C raises E_B"]);
+    await events.close();
+  },
+);
+
+Deno.test(
   "EventInterface tells of a failure before its report is there, once for each event",
   pure,
   async () => {
