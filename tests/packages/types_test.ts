@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
+import { copy } from "../helpers/files.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -49,7 +50,11 @@ class Project implements AsyncDisposable {
     for (const entry of entries) paths.push(pathOf(entry));
     // The command reads its version there.
     if (entries.includes(COMMAND)) paths.push("deno.json");
-    for (const path of paths) await project.#copy(path);
+    const copied = `${project.#folder}/event-jsonrpc`;
+    await Deno.mkdir(copied);
+    for (const path of paths) {
+      await copy(new URL(path, ROOT), `${copied}/${path}`);
+    }
     const lines = ['import "./event-jsonrpc/tests/packages/types/params.ts";'];
     for (const [n, entry] of entries.entries()) {
       lines.push(
@@ -58,17 +63,6 @@ class Project implements AsyncDisposable {
     }
     await project.write("main.ts", lines.join("\n"));
     return project;
-  }
-
-  async #copy(path: string): Promise<void> {
-    const from = new URL(path, ROOT);
-    const to = `${this.#folder}/event-jsonrpc/${path}`;
-    if ((await Deno.stat(from)).isDirectory) {
-      await Deno.mkdir(to, { recursive: true });
-      for await (const { name } of Deno.readDir(from)) {
-        await this.#copy(`${path}/${name}`);
-      }
-    } else await Deno.copyFile(from, to);
   }
 
   async write(name: string, content: unknown): Promise<void> {
