@@ -86,8 +86,11 @@ class Project implements AsyncDisposable {
 
   /** Has Deno check the project; resolves to the errors. */
   async denoCheck(flags: readonly string[]): Promise<string[]> {
-    const compilerOptions = optionsOf(flags);
-    await this.write("flags.json", { compilerOptions });
+    // As in the project's own configuration: the command imports `@std/cli`.
+    const { imports } = config;
+    const types = ["./event-jsonrpc/src/cli/std_cli.d.ts"];
+    const compilerOptions = { ...optionsOf(flags), types };
+    await this.write("flags.json", { imports, compilerOptions });
     const output = await this.deno("check", "--config=flags.json", "main.ts");
     // If it failed for another reason, nothing was checked.
     assert(!/^error: (?!Type checking failed)/m.test(output), output);
