@@ -27,7 +27,11 @@ ${
     .join("\n")
 }
 const socket: string = process.argv[2]!;
-const client = new EventClient(socket, { connect: connectNode, syncMode: true });
+const client = new EventClient(socket, {
+  connect: connectNode,
+  syncMode: true,
+  timeoutMs: 30_000, // the machine may be busy with other tests
+});
 const outbox = new Outbox(memoryStore(), client);
 await outbox.raise("E_KEPT", { n: 1 });
 await outbox.flush();

@@ -88,11 +88,14 @@ async function runThere(
   }
 }
 
+/** Options for a machine that is busy with other tests. */
+const PATIENT = "const PATIENT = { syncMode: true, timeoutMs: 30_000 };";
+
 /** Runs a script that may import from `host`, as Deno asks for it. */
 function runScript(host: string, script: string, flags: string[] = []) {
   return runThere(
     [`--allow-import=${host}`, "--allow-net=127.0.0.1", ...flags, "-"],
-    { input: script, sources: [`http://${host}/`] },
+    { input: PATIENT + script, sources: [`http://${host}/`] },
   );
 }
 
@@ -102,7 +105,7 @@ Deno.test("mod.ts runs from a URL, in a fresh process with no configuration", as
   const script = `
     import { EventClient, serveEvents } from "http://${host}/mod.ts";
     await using server = serveEvents({ port: 0 }, ({ params }) => params);
-    await using client = new EventClient(server.socket, { syncMode: true });
+    await using client = new EventClient(server.socket, PATIENT);
     console.log(await client.raise("E_X", { from: "a URL" }));
   `;
   const printed = await runScript(host, script, ["--check"]);
@@ -144,7 +147,7 @@ const USES: Record<string, { script: string; printed: string }> = {
         console.log(params.seconds);
       });
       await using store = entry.memoryStore();
-      await using client = new EventClient(server.socket, { syncMode: true });
+      await using client = new EventClient(server.socket, PATIENT);
       await using outbox = new entry.Outbox(store, client);
       await outbox.raise("E_CALL_ENDED", { seconds: 61 });
       await outbox.flush();`,
@@ -166,15 +169,15 @@ const USES: Record<string, { script: string; printed: string }> = {
       await using recorder = entry.recordEvents();
       await using client = new EventClient(recorder.socket);
       client.raise("E_X", { n: 1 });
-      console.log((await recorder.next("E_X")).params.n);`,
+      console.log((await recorder.next("E_X", PATIENT)).params.n);`,
     printed: "1",
   },
   "./node": {
     script: `
       await using server = serveEvents({ port: 0 }, ({ params }) => params);
       await using client = new EventClient(server.socket, {
+        ...PATIENT,
         connect: entry.connectNode,
-        syncMode: true,
       });
       console.log((await client.raise("E_X", { n: 2 })).n);`,
     printed: "2",
