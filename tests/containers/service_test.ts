@@ -3,7 +3,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { needs } from "../helpers/command.ts";
+import { copy } from "../helpers/files.ts";
 import { freePort, send, serve } from "../helpers/tcp.ts";
+import { bundle } from "../packages/bundle.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", ROOT));
@@ -16,10 +18,17 @@ function block(language: string): string {
   return blocks[0].split("\n```\n")[0];
 }
 
+/** The file that `deno task bundle` makes of the command. */
+const BUNDLE = "event-jsonrpc.js";
+const built = await Deno.makeTempDir();
+await bundle(`${built}/${BUNDLE}`);
+Deno.test.afterAll(() => Deno.remove(built, { recursive: true }));
+
 /** The unit, for this machine: with this Deno, and this project. */
 function unit(): string {
   const project = ROOT.pathname.slice(0, -1);
   return block("ini").replaceAll("/usr/local/bin/deno", Deno.execPath())
+    .replaceAll(`/opt/event-jsonrpc/${BUNDLE}`, `${built}/${BUNDLE}`)
     .replaceAll("/opt/event-jsonrpc", project);
 }
 
@@ -161,8 +170,11 @@ Deno.test("the container in the README has all that it needs", async () => {
       switch (instruction) {
         case "COPY": {
           const to = `${folder}/${words.pop()}`;
-          for (const from of words) {
-            await copy(new URL(from, ROOT).pathname, to, from);
+          for (const name of words) {
+            const path = name === BUNDLE
+              ? `${built}/${name}`
+              : new URL(name, ROOT);
+            await copy(path, to.endsWith("/") ? `${to}${name}` : to);
           }
           break;
         }
@@ -186,14 +198,3 @@ Deno.test("the container in the README has all that it needs", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
-
-/** As COPY does: a file into a folder, a folder as the new one. */
-async function copy(from: string, to: string, name: string): Promise<void> {
-  if ((await Deno.stat(from)).isFile) {
-    return await Deno.copyFile(from, `${to}${to.endsWith("/") ? name : ""}`);
-  }
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name } of Deno.readDir(from)) {
-    await copy(`${from}/${name}`, `${to}/${name}`, name);
-  }
-}

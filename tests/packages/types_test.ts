@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
+import { copy } from "../helpers/files.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -44,7 +45,11 @@ class Project implements AsyncDisposable {
     const project = new Project(await Deno.makeTempDir());
     const paths = ["src", "tests/packages/types"];
     for (const entry of entries) paths.push(pathOf(entry));
-    for (const path of paths) await project.#copy(path);
+    const copied = `${project.#folder}/event-jsonrpc`;
+    await Deno.mkdir(copied);
+    for (const path of paths) {
+      await copy(new URL(path, ROOT), `${copied}/${path}`);
+    }
     const lines = ['import "./event-jsonrpc/tests/packages/types/params.ts";'];
     for (const [n, entry] of entries.entries()) {
       lines.push(
@@ -53,17 +58,6 @@ class Project implements AsyncDisposable {
     }
     await project.write("main.ts", lines.join("\n"));
     return project;
-  }
-
-  async #copy(path: string): Promise<void> {
-    const from = new URL(path, ROOT);
-    const to = `${this.#folder}/event-jsonrpc/${path}`;
-    if ((await Deno.stat(from)).isDirectory) {
-      await Deno.mkdir(to, { recursive: true });
-      for await (const { name } of Deno.readDir(from)) {
-        await this.#copy(`${path}/${name}`);
-      }
-    } else await Deno.copyFile(from, to);
   }
 
   async write(name: string, content: unknown): Promise<void> {
@@ -87,8 +81,11 @@ class Project implements AsyncDisposable {
 
   /** Has Deno check the project; resolves to the errors. */
   async denoCheck(flags: readonly string[]): Promise<string[]> {
-    const compilerOptions = optionsOf(flags);
-    await this.write("flags.json", { compilerOptions });
+    // As in the project's own configuration: the command imports `@std/cli`.
+    const { imports } = config;
+    const types = ["./event-jsonrpc/src/cli/std_cli.d.ts"];
+    const compilerOptions = { ...optionsOf(flags), types };
+    await this.write("flags.json", { imports, compilerOptions });
     const output = await this.deno("check", "--config=flags.json", "main.ts");
     // If it failed for another reason, nothing was checked.
     assert(!/^error: (?!Type checking failed)/m.test(output), output);

@@ -4,6 +4,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { serveEvents } from "../../mod.ts";
 import { newAuthority } from "../helpers/certificates.ts";
+import { install, INSTALL_MS, output } from "../helpers/programs.ts";
 import {
   freePort,
   gate,
@@ -53,8 +54,7 @@ const RUNTIMES: Runtime[] = [
   },
 ];
 
-/** How long npm may take to bring a runtime, and a runtime to run. */
-const INSTALL_MS = 120_000;
+/** How long a runtime may take to run. */
 const RUN_MS = 20_000;
 
 /** What a program is to see; it is the same everywhere. */
@@ -82,8 +82,6 @@ const EXPECTED: Seen = {
   ],
 };
 
-/** By package: npx must not install the same one twice at a time. */
-const installs = new Map<string, Promise<string>>();
 const ran: string[] = [], skipped: string[] = [];
 const found = await Promise.all(RUNTIMES.map(find));
 
@@ -161,9 +159,7 @@ async function find(
 ): Promise<{ binary?: string; problem?: string }> {
   if (npm === undefined) return { binary: Deno.execPath() };
   try {
-    const spec = `${npm.name}@${npm.version}`;
-    if (!installs.has(spec)) installs.set(spec, install(npm.name, spec));
-    const binary = await installs.get(spec);
+    const binary = await install(npm.name, npm.version);
     await prepare?.();
     return { binary };
   } catch (error) {
@@ -172,51 +168,17 @@ async function find(
   }
 }
 
-/** Has npm bring a binary; resolves to its path. */
-async function install(name: string, spec: string): Promise<string> {
-  const found = await output("npx", [
-    "--yes",
-    "--prefer-offline",
-    "--loglevel=error",
-    `--package=${spec}`,
-    `--call=command -v ${name}`,
-  ], INSTALL_MS);
-  const binary = await Deno.realPath(found.trim());
-  await output(binary, ["--version"], INSTALL_MS); // it may not run here
-  return binary;
-}
-
 /** Makes one file of JavaScript of a module and what it imports. */
 function bundle(module: string): Promise<string> {
   const args = ["bundle", "--quiet", "--no-lock", module];
-  return output(Deno.execPath(), args, INSTALL_MS);
+  return output(Deno.execPath(), args, { ms: INSTALL_MS });
 }
 
 /** Runs a program of this folder to its end. */
 function program(file: string, args: string[] = []): Runtime["run"] {
   const path = new URL(file, import.meta.url).pathname;
   return (binary, ports) =>
-    output(binary, [...args, path, JSON.stringify(ports)], RUN_MS);
-}
-
-/** What a process prints; rejects, with what it complains of, if it fails. */
-async function output(
-  command: string,
-  args: string[],
-  ms: number,
-): Promise<string> {
-  const signal = AbortSignal.timeout(ms);
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    signal,
-    stdin: "null",
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  if (signal.aborted) {
-    throw new Error(`${command} did not end in ${ms} ms: ${text}`);
-  }
-  if (!success) throw new Error(new TextDecoder().decode(stderr) || command);
-  return text;
+    output(binary, [...args, path, JSON.stringify(ports)], { ms: RUN_MS });
 }
 
 const configOf = (caCerts: string[]) =>
