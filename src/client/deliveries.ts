@@ -1,5 +1,5 @@
 /**
- * The deliveries of one destination that are not settled, and how each is.
+ * The deliveries of one destination that are not settled, and their settling.
  *
  * @module
  */
@@ -27,13 +27,13 @@ import type { ClientSettings } from "./options.ts";
 import { type Counters, type FailedCounts, newCounters } from "./stats.ts";
 import { WriteQueue } from "./write_queue.ts";
 
-/** A response that settles a request. */
-export type Answered = Extract<Outcome<Delivery>, { request: Delivery }>;
+/** The outcome of a response that settles a request. */
+type SettlingOutcome = Extract<Outcome<Delivery>, { request: Delivery }>;
 
 /** See the module. It does no I/O and reads no clock. */
 export class Deliveries {
   readonly counters: Counters = newCounters();
-  /** Those of which no byte has left. */
+  /** The deliveries that wait to be written. */
   readonly queue: WriteQueue = new WriteQueue();
   /** How many requests are in flight. */
   inFlight = 0;
@@ -42,14 +42,14 @@ export class Deliveries {
   readonly #settings: ClientSettings;
   readonly #onSettled: ((delivery: Delivery) => void) | undefined;
   readonly #pending: DeadlineQueue<Delivery> = new DeadlineQueue();
-  /** Those of this turn; their time runs from the end of the turn. */
-  #begun: Delivery[] = [];
-  /** The options of most deliveries. */
-  #usual: DeliveryOptions | undefined;
-  /** The events of this turn that the full queue refuses. */
+  /** Added in this turn; their time-outs start when it ends. */
+  #addedInTurn: Delivery[] = [];
+  /** The last options without signal and raw result, to be shared. */
+  #plainOptions: DeliveryOptions | undefined;
+  /** The events that a full queue has refused in this turn. */
   #refused: Delivery | undefined;
 
-  /** Each that is settled is given to `onSettled`, if there is one. */
+  /** Calls `onSettled`, if given, with each delivery that is settled. */
   constructor(
     target: EventSocket,
     settings: ClientSettings,
@@ -60,14 +60,14 @@ export class Deliveries {
     this.#onSettled = onSettled;
   }
 
-  /** How many wait to be settled. */
+  /** How many deliveries are not settled. */
   get size(): number {
     return this.#pending.size;
   }
 
-  /** Whether any was added or refused since the last turn ended. */
+  /** Whether a delivery was added or refused since the last turn ended. */
   get isInTurn(): boolean {
-    return this.#begun.length > 0 || this.#refused !== undefined;
+    return this.#addedInTurn.length > 0 || this.#refused !== undefined;
   }
 
   /** The earliest deadline, or `Infinity`. */
@@ -75,17 +75,17 @@ export class Deliveries {
     return this.#pending.next() ?? Infinity;
   }
 
-  /** All that are not settled. */
+  /** All deliveries that are not settled. */
   all(): Delivery[] {
     return this.#pending.all();
   }
 
-  /** Those whose time is over. */
+  /** The deliveries whose deadline has come. */
   due(now: number): Delivery[] {
     return this.#pending.due(now);
   }
 
-  /** Adds a message; returns its delivery, which others may share. */
+  /** Adds a message; returns its delivery, which other messages may share. */
   add(
     head: MessageHead,
     text: string,
@@ -94,7 +94,7 @@ export class Deliveries {
     isRaw: boolean,
   ): Delivery {
     const { syncMode, maxRequestsPerConnection } = this.#settings;
-    // A batch is aborted, and goes out, as a whole.
+    // A batch is written and aborted as a whole.
     const mayJoin = !syncMode && signal === undefined &&
       maxRequestsPerConnection === Infinity;
     if (mayJoin) {
@@ -111,11 +111,11 @@ export class Deliveries {
     const delivery = new Delivery(head, text, options);
     this.queue.add(delivery, mayJoin);
     this.#pending.add(delivery);
-    this.#begun.push(delivery);
+    this.#addedInTurn.push(delivery);
     return delivery;
   }
 
-  /** Refuses an event, as the client is closed. */
+  /** Refuses an event because the client is closed. */
   refuseClosed(head: MessageHead): Delivery {
     const refused = this.#refuse(
       head,
@@ -127,8 +127,8 @@ export class Deliveries {
   }
 
   /**
-   * Refuses an event of so much text, as the queue is full. Those of one turn
-   * share their error, as there may be many.
+   * Refuses an event of `length` because the queue is full. Refused events with
+   * the same head in one turn share a delivery: there may be many of them.
    */
   refuseFull(head: MessageHead, length: number): Delivery {
     const refused = this.#refused;
@@ -148,29 +148,29 @@ export class Deliveries {
     );
   }
 
-  /** Starts the time of what was added in this turn; returns its first end. */
+  /** Sets the deadlines of what was added in this turn; returns the earliest. */
   endTurn(now: number): number {
     let earliest = Infinity;
-    for (const delivery of this.#begun) {
+    for (const delivery of this.#addedInTurn) {
       const deadline = now + delivery.timeoutMs;
       delivery.deadline = deadline;
       if (deadline < earliest) earliest = deadline;
     }
-    this.#begun = [];
+    this.#addedInTurn = [];
     this.queue.endTurn();
     if (this.#refused !== undefined) this.#onSettled?.(this.#refused);
     this.#refused = undefined;
     return earliest;
   }
 
-  /** Settles one that was delivered. */
+  /** Settles a delivery: it was delivered. */
   succeed(delivery: Delivery, now: number, result: Result): void {
     this.#forget(delivery);
     delivery.succeed(now, result);
     this.#onSettled?.(delivery);
   }
 
-  /** Settles one that has failed, unless it is settled. */
+  /** Settles a delivery, unless it is settled: it has failed. */
   fail(
     delivery: Delivery,
     cause: keyof FailedCounts,
@@ -187,9 +187,9 @@ export class Deliveries {
     this.#onSettled?.(delivery);
   }
 
-  /** Settles a request by its response; `raw` is its result as it came. */
-  respond(
-    outcome: Answered,
+  /** Settles a request by its response; `raw` is the result as it came. */
+  settleByResponse(
+    outcome: SettlingOutcome,
     raw: JsonText | undefined,
     now: number,
   ): void {
@@ -209,7 +209,7 @@ export class Deliveries {
     }
   }
 
-  /** Fails one that was written on a connection that is lost. */
+  /** Fails a delivery whose write had begun: its connection is lost. */
   failLost(delivery: Delivery, error: DeliveryError, now: number): void {
     const isProtocol = error instanceof ProtocolError;
     const Loss = isProtocol ? ProtocolError : ConnectionClosedError;
@@ -227,12 +227,12 @@ export class Deliveries {
     signal: AbortSignal | undefined,
     isRaw: boolean,
   ): DeliveryOptions {
-    const usual = this.#usual;
-    if (signal === undefined && !isRaw && usual?.timeoutMs === timeoutMs) {
-      return usual;
+    const isPlain = signal === undefined && !isRaw;
+    if (isPlain && this.#plainOptions?.timeoutMs === timeoutMs) {
+      return this.#plainOptions;
     }
     const options = { target: this.#target, timeoutMs, signal, isRaw };
-    if (signal === undefined && !isRaw) this.#usual = options;
+    if (isPlain) this.#plainOptions = options;
     return options;
   }
 
@@ -249,7 +249,7 @@ export class Deliveries {
     return delivery;
   }
 
-  /** Takes one out of everything but the queue. */
+  /** Removes a delivery everywhere except from the queue. */
   #forget(delivery: Delivery): void {
     this.#pending.delete(delivery);
     if (delivery.id === 0) return;
@@ -258,7 +258,7 @@ export class Deliveries {
   }
 }
 
-/** Whether errors of both name the same event and socket. */
+/** Whether the errors for both heads name the same event and socket. */
 function isSame(a: MessageHead, b: MessageHead): boolean {
   return a.event === b.event && a.method === b.method &&
     a.protocol === b.protocol;
