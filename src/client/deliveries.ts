@@ -148,7 +148,7 @@ export class Deliveries {
     );
   }
 
-  /** Sets the deadlines of what was added in this turn; returns the earliest. */
+  /** Sets the deadlines of the deliveries of this turn; returns the earliest. */
   endTurn(now: number): number {
     let earliest = Infinity;
     for (const delivery of this.#addedInTurn) {

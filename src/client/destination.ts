@@ -353,7 +353,7 @@ export class Destination {
     }
     if (outcome.kind === "unreadable") {
       const { error: cause } = outcome;
-      const problem = `the server could not read what it got: ${cause.message}`;
+      const problem = `the server could not read a message: ${cause.message}`;
       const error = new ConnectionClosedError(problem, { cause });
       return this.lost(conversation, error, now);
     }
@@ -369,15 +369,13 @@ export class Destination {
       : state === QUEUED
       ? queued
       : ["not written in full", ": the server does not read"];
+    const problem = `${missing} within ${timeoutMs} ms${why}`;
+    const mayHaveArrived = state !== QUEUED;
     this.#deliveries.fail(
       delivery,
       "timeout",
       now,
-      (say) =>
-        new DeliveryTimeoutError(
-          say(`${missing} within ${timeoutMs} ms${why}`),
-          { mayHaveArrived: state !== QUEUED },
-        ),
+      (say) => new DeliveryTimeoutError(say(problem), { mayHaveArrived }),
     );
     if (state !== WRITTEN || !carrier?.timedOut(delivery)) return;
     carrier.reason ??= new ConnectionClosedError(

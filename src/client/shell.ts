@@ -51,7 +51,7 @@ interface Line {
   readonly conversation: Conversation;
   isWriting: boolean;
   /** Whether our side of the connection was ended. */
-  hasEndedWrite: boolean;
+  hasEnded: boolean;
 }
 
 /** See the module. */
@@ -102,11 +102,8 @@ export class DestinationShell {
       (signal) => this.#connect(signal),
       (connection) => this.#opened(connection),
       (cause) => {
-        this.#core.connectFailed(
-          this.#explain(cause),
-          cause,
-          performance.now(),
-        );
+        const why = this.#explain(cause);
+        this.#core.connectFailed(why, cause, performance.now());
         this.#act();
       },
     );
@@ -221,8 +218,8 @@ export class DestinationShell {
       this.#lines.delete(line);
       closeQuietly(line.connection);
       if (this.#lines.size === 0) this.#allClosed?.resolve();
-    } else if (!line.hasEndedWrite && !line.isWriting) {
-      line.hasEndedWrite = true;
+    } else if (!line.hasEnded && !line.isWriting) {
+      line.hasEnded = true;
       // A failure shows up in the read.
       line.connection.closeWrite().catch(() => {});
     }
@@ -248,7 +245,7 @@ export class DestinationShell {
       connection,
       conversation,
       isWriting: false,
-      hasEndedWrite: false,
+      hasEnded: false,
     };
     this.#lines.add(line);
     this.#act(); // before the read: if it fails at once, the events fail with it

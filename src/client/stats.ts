@@ -24,7 +24,7 @@ export interface FailedCounts {
 
 /** Counters that only go up. */
 export interface Counters {
-  /** Events given to `raise`, except those that it threw an error for. */
+  /** Events given to `raise`; not counted if `raise` threw an error. */
   raised: number;
   /** Messages that the operating system has taken in full. */
   written: number;

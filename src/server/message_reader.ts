@@ -62,7 +62,8 @@ export class MessageReader {
    * Returns the text of the next message, or `undefined` when more bytes are
    * needed.
    *
-   * @throws {Error} that says what is wrong with the bytes.
+   * @throws {SyntaxError} if the bytes are not JSON.
+   * @throws {RangeError} if a message is too large or nested too deep.
    */
   next(): string | undefined {
     let text: string | undefined;

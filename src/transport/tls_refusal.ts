@@ -10,7 +10,7 @@
 
 /**
  * How long to wait, in milliseconds: `REFUSAL_MS`, plus the time that the handshake
- * took, but no more than `MAX_HANDSHAKE_MS`. Each new connection waits so long.
+ * took, but no more than `MAX_HANDSHAKE_MS`. Each new TLS connection waits.
  */
 const REFUSAL_MS = 10, MAX_HANDSHAKE_MS = 200;
 
