@@ -6,25 +6,25 @@
 
 import type { Delivery, Watcher } from "./delivery.ts";
 
-/** The deliveries of one signal, and the listener on it. */
+/** The deliveries that one signal aborts, and the listener on the signal. */
 interface Listening {
   readonly deliveries: Set<Delivery>;
   readonly listener: () => void;
 }
 
-/** Keeps one listener on each signal, however many deliveries it aborts. */
+/** Aborts deliveries by signals, with one listener for each signal. */
 export class Aborts implements Watcher {
   readonly #listening: Map<AbortSignal, Listening> = new Map();
-  /** Signals that may have no delivery left. */
-  #doubtful: Set<AbortSignal> = new Set();
+  /** Signals whose listener may no longer be needed. */
+  #maybeUnused: Set<AbortSignal> = new Set();
   readonly #abort: (deliveries: Delivery[], reason: unknown) => void;
 
-  /** `abort` is called with the deliveries of a signal that is aborted. */
+  /** When a signal is aborted, calls `abort` with the signal's deliveries. */
   constructor(abort: (deliveries: Delivery[], reason: unknown) => void) {
     this.#abort = abort;
   }
 
-  /** Has a delivery aborted by its signal, until it is settled. */
+  /** Aborts the delivery when its signal is aborted, unless it is settled then. */
   listen(delivery: Delivery, signal: AbortSignal): void {
     if (delivery.isSettled) return;
     if (signal.aborted) return this.#abort([delivery], signal.reason);
@@ -44,14 +44,14 @@ export class Aborts implements Watcher {
     const { signal } = delivery.options;
     const listening = this.#listening.get(signal!);
     listening?.deliveries.delete(delivery);
-    if (listening?.deliveries.size === 0) this.#doubtful.add(signal!);
+    if (listening?.deliveries.size === 0) this.#maybeUnused.add(signal!);
   }
 
-  /** Takes the listeners off that are not needed any more. */
+  /** Removes listeners that are no longer needed. */
   stopListening(): void {
-    if (this.#doubtful.size === 0) return;
-    const signals = this.#doubtful;
-    this.#doubtful = new Set(); // first: what follows may run code of the caller
+    if (this.#maybeUnused.size === 0) return;
+    const signals = this.#maybeUnused;
+    this.#maybeUnused = new Set(); // first: the rest may run code of the caller
     for (const signal of signals) {
       const listening = this.#listening.get(signal);
       if (listening === undefined || listening.deliveries.size > 0) continue;

@@ -1,6 +1,6 @@
 /**
- * The connections of one destination: which of them takes messages, when another
- * is opened, and how each ends.
+ * The connections of one destination: which of them takes messages, when a new
+ * one is opened, and how each ends.
  *
  * @module
  */
@@ -12,38 +12,43 @@ import type { ClientSettings } from "./options.ts";
 /**
  * | state | meaning | next |
  * |---|---|---|
- * | `idle` | none takes messages, and none is asked for | `connecting` |
- * | `connecting` | an attempt to open one is under way | `open`; it fails: `idle` |
- * | `open` | the current one takes messages | it ends: `idle`, `connecting` |
+ * | `idle` | no connection takes messages, and none is wanted or allowed | `connecting` |
+ * | `connecting` | an attempt to connect is under way | `open`; it fails or times out, or the client is closed: `idle` |
+ * | `open` | the current connection takes messages | it stops taking messages: `idle`, or `connecting` if messages wait |
+ *
+ * A connection is not allowed when 64 are open or ending, or `maxInFlight`
+ * requests are in flight. A connection stops taking messages when it has reached
+ * `maxRequestsPerConnection`, a write on it failed, it seems dead, was idle for
+ * `maxIdleMs`, or is closed.
  */
 export type ConnectionsState = "idle" | "connecting" | "open";
 
-/** How long the server may take to end a connection after we did. */
+/** How long we wait for the server to close after we have ended our side. */
 const LINGER_MS = 1000;
 /** How many connections of one destination may be open or ending. */
 const MAX_CONVERSATIONS = 64;
 
-/** What happens to connections. */
+/** The calls that {@linkcode Connections} makes to its destination. */
 export interface ConnectionsHooks {
-  /** Whether a message waits that could be written at once. */
+  /** Returns whether a message waits that an open connection could take now. */
   hasWork(): boolean;
-  /** The state of something here has changed. */
+  /** The state of the connections has changed. */
   changed(): void;
   /** A connection was opened. */
   opened(): void;
-  /** A connection is closed; why, unless we ended it. */
+  /** A connection was closed; `error` is the reason, or undefined if we ended it. */
   closed(error: DeliveryError | undefined): void;
 }
 
 /** See the module. It does no I/O and reads no clock. */
 export class Connections {
   state: ConnectionsState = "idle";
-  /** The one that takes messages. */
+  /** The conversation on the connection that takes messages. */
   current: Conversation | undefined;
   readonly #all: Set<Conversation> = new Set();
   readonly #settings: ClientSettings;
   readonly #hooks: ConnectionsHooks;
-  /** When the attempt under way is to be given up. */
+  /** When the attempt under way times out. */
   #connectBy = Infinity;
   #attempt = 0;
 
@@ -52,7 +57,7 @@ export class Connections {
     this.#hooks = hooks;
   }
 
-  /** The number of the attempt to connect that is wanted; 0: none is. */
+  /** The number of the wanted connect attempt, or 0 if none is wanted. */
   get wantedAttempt(): number {
     return this.state === "connecting" ? this.#attempt : 0;
   }
@@ -66,7 +71,7 @@ export class Connections {
     return next;
   }
 
-  /** Asks for a connection, if a message waits for one. */
+  /** Starts to connect if a message waits and another connection is allowed. */
   advance(now: number): void {
     if (this.state !== "idle" || this.#all.size >= MAX_CONVERSATIONS) return;
     if (!this.#hooks.hasWork()) return;
@@ -91,7 +96,7 @@ export class Connections {
     return conversation;
   }
 
-  /** The attempt has failed, or is not wanted any more. */
+  /** Gives up the attempt: it has failed, or is no longer wanted. */
   giveUp(): void {
     this.#connectBy = Infinity;
     if (this.state === "connecting") this.state = "idle";
@@ -103,7 +108,7 @@ export class Connections {
     return this.#connectBy <= now;
   }
 
-  /** No more goes out on this connection; the next event opens another. */
+  /** Writes nothing more on this connection; the next event opens another. */
   stopWriting(conversation: Conversation, now: number): void {
     if (conversation.state === "open") conversation.state = "reading";
     this.#hooks.changed();
@@ -113,23 +118,23 @@ export class Connections {
     this.advance(now);
   }
 
-  /** Ends those that are only read, once nothing waits on them. */
+  /** Ends the `reading` connections whose deliveries are all settled. */
   closeDone(now: number): void {
     for (const conversation of [...this.#all]) {
       this.closeIfDone(conversation, now);
     }
   }
 
-  /** Ends one that is only read, once nothing waits on it. */
+  /** Ends a `reading` connection once all its deliveries are settled. */
   closeIfDone(conversation: Conversation, now: number): void {
     if (conversation.state !== "reading" || !conversation.isDone) return;
-    // A write under way is one that all have given up: the server cannot read it.
+    // All its deliveries are settled, so nobody waits for a write under way.
     const isOver = conversation.reason !== undefined || conversation.isWriting;
     if (isOver) this.close(conversation, now);
     else this.end(conversation, now);
   }
 
-  /** Tells the server that no more comes, and gives it time to end too. */
+  /** Ends our side of a connection, and gives the server time to close. */
   end(conversation: Conversation, now: number): void {
     if (conversation.state === "ending") return;
     this.stopWriting(conversation, now);
@@ -137,26 +142,26 @@ export class Connections {
     conversation.closeBy = now + LINGER_MS;
   }
 
-  /** Closes one, whatever is under way on it. */
+  /** Closes a connection, even if something is under way on it. */
   close(conversation: Conversation, now: number): void {
     this.stopWriting(conversation, now);
     conversation.state = "closed";
-    conversation.drop();
+    conversation.clear();
     this.#all.delete(conversation);
     this.#hooks.closed(conversation.reason);
     this.advance(now);
   }
 
-  /** Ends all in an orderly way. */
+  /** Ends all connections. Call it when all deliveries are settled. */
   endAll(now: number): void {
     for (const conversation of [...this.#all]) {
-      // A write under way is one that all have given up: there is no use in it.
+      // All deliveries are settled, so nobody waits for a write under way.
       if (conversation.isWriting) this.close(conversation, now);
       else this.end(conversation, now);
     }
   }
 
-  /** Time has passed: ends what has taken too long, or was idle for too long. */
+  /** Ends connections that have taken too long to end, or were idle too long. */
   expire(now: number): void {
     for (const conversation of [...this.#all]) {
       if (conversation.closeBy <= now) this.close(conversation, now);
@@ -165,7 +170,7 @@ export class Connections {
     }
   }
 
-  /** When a conversation has been idle for long enough to end it. */
+  /** When a conversation will have been idle for `maxIdleMs`. */
   #idleEnd(conversation: Conversation): number {
     return conversation.state === "open" && conversation.isIdle
       ? conversation.activeAt + this.#settings.maxIdleMs

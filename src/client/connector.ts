@@ -11,7 +11,7 @@ import {
   toConnection,
 } from "../transport/connection.ts";
 
-/** An attempt that is under way. */
+/** An attempt to connect that is under way. */
 interface Attempt {
   readonly number: number;
   readonly controller: AbortController;
@@ -24,7 +24,10 @@ export class Connector {
   readonly #failed: (cause: unknown) => void;
   #attempt: Attempt | undefined;
 
-  /** `connect` opens; one of the others is called with what comes of it. */
+  /**
+   * `connect` opens a connection. `opened` or `failed` is called with the result;
+   * neither is called if the attempt was given up.
+   */
   constructor(
     connect: (signal: AbortSignal) => ReturnType<Connect>,
     opened: (connection: Connection) => void,
@@ -36,13 +39,13 @@ export class Connector {
   }
 
   /**
-   * Begins the attempt with this number unless it is under way, and gives up
-   * any other; 0: none is wanted.
+   * Starts attempt `number` unless it is already under way, and aborts any other
+   * attempt. 0 only aborts.
    */
   want(number: number): void {
     if ((this.#attempt?.number ?? 0) === number) return;
     const { controller } = this.#attempt ?? {};
-    this.#attempt = undefined; // first: the abort may run code that comes here
+    this.#attempt = undefined; // first: the abort may run code that calls this
     controller?.abort();
     if (number > 0 && this.#attempt === undefined) this.#begin(number);
   }
@@ -54,7 +57,7 @@ export class Connector {
     let connection: Connection;
     try {
       opened = await this.#connect(controller.signal);
-      // It may have been given up meanwhile.
+      // The attempt may have been given up meanwhile.
       if (this.#attempt !== attempt) return void closeQuietly(opened);
       connection = toConnection(opened);
     } catch (cause) {

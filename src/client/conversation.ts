@@ -1,6 +1,6 @@
 /**
- * A conversation on one open connection: what goes out on it, and the responses
- * that come in.
+ * A conversation on one open connection: the deliveries written on it, and the
+ * responses received on it.
  *
  * @module
  */
@@ -21,51 +21,55 @@ import { nextId, Requests } from "./requests.ts";
  * | state | meaning | next |
  * |---|---|---|
  * | `open` | messages go out, responses come in | `reading`, `ending`, `closed` |
- * | `reading` | nothing more goes out; what was written waits for its responses | `ending`, `closed` |
- * | `ending` | the server is told that no more comes, and may end it too | `closed` |
- * | `closed` | the connection is to be closed, or is | |
+ * | `reading` | no new write begins; a write under way continues, and responses come in | `ending`, `closed` |
+ * | `ending` | our side is ended, and the server has time to close | `closed` |
+ * | `closed` | the shell closes the connection, or has closed it | |
  */
 export type ConversationState = "open" | "reading" | "ending" | "closed";
 
 /**
- * After so many requests in a row without a byte from the server, a connection
- * counts as dead: a firewall that forgot it must not cost every event to come.
+ * A connection is dead after this many timed-out requests in a row without a
+ * byte. Otherwise a connection that a firewall dropped would fail all later
+ * events.
  */
 const MAX_SILENT = 3;
 
 /** See the module. It does no I/O and reads no clock. */
 export class Conversation implements Carrier {
   state: ConversationState = "open";
-  /** Why it ends, unless we end it ourselves. */
+  /** Why the conversation ends; undefined if we end it. */
   reason: DeliveryError | undefined;
-  /** Until when the server may end it too, once it is `ending`. */
+  /** When to close the connection if the server has not, once `ending`. */
   closeBy: number = Infinity;
-  /** When a message last went out, or a response came in. */
+  /** When a message last went out, or bytes came in. */
   activeAt: number;
   /** The requests that wait for their responses. */
   readonly requests: Requests<Delivery> = new Requests();
 
   /** The deliveries of the write under way. */
   #writing: Delivery[] = [];
-  /** How many messages have been given to it. */
+  /** How many messages have gone out, or are in the write under way. */
   #messages = 0;
   #reads = 0;
-  /** Requests that timed out, in a row, without a byte since they were written. */
+  /** How many requests have timed out in a row without a byte received. */
   #silent = 0;
-  /** Absent: nobody waits for responses, and they are thrown away. */
+  /** Undefined without sync mode: received bytes are discarded. */
   readonly #stream: JsonStream | undefined;
   /** The last text that was read. */
   #text = "";
-  /** The batch of responses in that text, while it is being taken. */
+  /** The batch of responses in `#text`, until its last response is read. */
   #batch: JsonValue[] | undefined;
-  /** How many responses of the batch are taken; 0: the text is no batch. */
+  /** How many responses of the batch have been read; 0 if `#text` is no batch. */
   #batchAt = 0;
-  /** The responses of the batch as they came, once one of them is asked for. */
+  /** The responses of the batch as they came; made when one is needed. */
   #batchTexts: string[] | undefined;
-  /** The last response. */
+  /** The response that `next` last read. */
   response: JsonValue = null;
 
-  /** Starts a conversation; with a limit for responses if any are read. */
+  /**
+   * Constructs an open conversation. `maxMessageBytes` is undefined if responses
+   * are not read.
+   */
   constructor(now: number, maxMessageBytes: number | undefined) {
     this.activeAt = now;
     if (maxMessageBytes !== undefined) {
@@ -73,7 +77,7 @@ export class Conversation implements Carrier {
     }
   }
 
-  /** How many messages have gone out on it, or are about to. */
+  /** How many messages have gone out, or are in the write under way. */
   get messages(): number {
     return this.#messages;
   }
@@ -82,19 +86,19 @@ export class Conversation implements Carrier {
     return this.#writing.length > 0;
   }
 
-  /** Whether nothing is under way on it. */
+  /** Whether no write is under way and no request waits for its response. */
   get isIdle(): boolean {
     return this.#writing.length === 0 && this.requests.size === 0;
   }
 
-  /** Whether nobody waits for anything on it, though a write may be under way. */
+  /** Whether all its deliveries are settled; a write may still be under way. */
   get isDone(): boolean {
     return this.requests.size === 0 &&
       this.#writing.every(({ isSettled }) => isSettled);
   }
 
-  /** Begins to write a delivery; returns the id of its request. */
-  begin(delivery: Delivery, lastId: number): number {
+  /** Adds a delivery to the write; returns the last id used. */
+  beginWrite(delivery: Delivery, lastId: number): number {
     delivery.state = WRITING;
     delivery.carrier = this;
     this.#writing.push(delivery);
@@ -106,8 +110,8 @@ export class Conversation implements Carrier {
     return delivery.id;
   }
 
-  /** The write under way has ended; returns its deliveries. */
-  written(now: number): Delivery[] {
+  /** The write has ended, by success or failure; returns its deliveries. */
+  endWrite(now: number): Delivery[] {
     const written = this.#writing;
     this.#writing = [];
     this.activeAt = now;
@@ -118,7 +122,7 @@ export class Conversation implements Carrier {
     return written;
   }
 
-  /** Takes a request out that is settled. */
+  /** Removes a settled request. */
   forget(request: Delivery): void {
     this.requests.delete(request);
   }
@@ -129,7 +133,7 @@ export class Conversation implements Carrier {
     return this.#silent >= MAX_SILENT;
   }
 
-  /** Takes bytes that have come in. */
+  /** Takes bytes that were received. */
   received(bytes: Uint8Array, now: number): void {
     this.#reads++;
     this.#silent = 0;
@@ -138,8 +142,8 @@ export class Conversation implements Carrier {
   }
 
   /**
-   * Reads the next response and matches it; `undefined` when more bytes are
-   * needed. The response is `response` then.
+   * Reads the next response into `response` and matches it with its request.
+   * Returns `undefined` when more bytes are needed.
    *
    * @throws {ProtocolError} if the bytes are not JSON.
    */
@@ -159,7 +163,7 @@ export class Conversation implements Carrier {
     return correlate(this.response, this.requests);
   }
 
-  /** The result of the last response as it came. */
+  /** Returns the result of `response` as it came. */
   rawResult(): JsonText {
     const text = this.#batchAt === 0
       ? this.#text
@@ -186,7 +190,7 @@ export class Conversation implements Carrier {
     }
   }
 
-  /** The end of what the server sends, as an error. */
+  /** Returns the error for the end of the received bytes. */
   endOfBytes(): ConnectionClosedError {
     return new ConnectionClosedError(
       this.#stream?.inText
@@ -195,15 +199,15 @@ export class Conversation implements Carrier {
     );
   }
 
-  /** All that is under way on it, and of which a byte may have left. */
+  /** Returns the deliveries that are being written or wait for a response. */
   underWay(): Delivery[] {
     const requests = this.requests.values();
     const others = this.#writing.filter((delivery) => delivery.id === 0);
     return [...others, ...requests];
   }
 
-  /** Nothing is under way any more, as its connection is gone. */
-  drop(): void {
+  /** Forgets the write under way and the batch: the connection is closed. */
+  clear(): void {
     this.#writing = [];
     this.#batch = undefined;
   }

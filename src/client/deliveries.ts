@@ -1,5 +1,5 @@
 /**
- * The deliveries of one destination that are not settled, and how each is.
+ * The deliveries of one destination that are not settled, and their settling.
  *
  * @module
  */
@@ -32,13 +32,13 @@ import {
 } from "./stats.ts";
 import { WriteQueue } from "./write_queue.ts";
 
-/** A response that settles a request. */
-export type Answered = Extract<Outcome<Delivery>, { request: Delivery }>;
+/** The outcome of a response that settles a request. */
+type SettlingOutcome = Extract<Outcome<Delivery>, { request: Delivery }>;
 
 /** See the module. It does no I/O and reads no clock. */
 export class Deliveries {
   readonly counters: Counters = newCounters();
-  /** Those of which no byte has left. */
+  /** The deliveries that wait to be written. */
   readonly queue: WriteQueue = new WriteQueue();
   /** How many requests are in flight. */
   inFlight = 0;
@@ -47,14 +47,14 @@ export class Deliveries {
   readonly #settings: ClientSettings;
   readonly #onSettled: ((delivery: Delivery) => void) | undefined;
   readonly #pending: DeadlineQueue<Delivery> = new DeadlineQueue();
-  /** Those of this turn; their time runs from the end of the turn. */
-  #begun: Delivery[] = [];
-  /** The options of most deliveries. */
-  #usual: DeliveryOptions | undefined;
-  /** The events of this turn that the full queue refuses. */
+  /** Added in this turn; their time-outs start when it ends. */
+  #addedInTurn: Delivery[] = [];
+  /** The last options without signal and raw result, to be shared. */
+  #plainOptions: DeliveryOptions | undefined;
+  /** The events that a full queue has refused in this turn. */
   #refused: Delivery | undefined;
 
-  /** Each that is settled is given to `onSettled`, if there is one. */
+  /** Calls `onSettled`, if given, with each delivery that is settled. */
   constructor(
     target: EventSocket,
     settings: ClientSettings,
@@ -76,14 +76,14 @@ export class Deliveries {
     };
   }
 
-  /** How many wait to be settled. */
+  /** How many deliveries are not settled. */
   get size(): number {
     return this.#pending.size;
   }
 
-  /** Whether any was added or refused since the last turn ended. */
+  /** Whether a delivery was added or refused since the last turn ended. */
   get isInTurn(): boolean {
-    return this.#begun.length > 0 || this.#refused !== undefined;
+    return this.#addedInTurn.length > 0 || this.#refused !== undefined;
   }
 
   /** The earliest deadline, or `Infinity`. */
@@ -91,17 +91,17 @@ export class Deliveries {
     return this.#pending.next() ?? Infinity;
   }
 
-  /** All that are not settled. */
+  /** All deliveries that are not settled. */
   all(): Delivery[] {
     return this.#pending.all();
   }
 
-  /** Those whose time is over. */
+  /** The deliveries whose deadline has come. */
   due(now: number): Delivery[] {
     return this.#pending.due(now);
   }
 
-  /** Adds a message; returns its delivery, which others may share. */
+  /** Adds a message; returns its delivery, which other messages may share. */
   add(
     head: MessageHead,
     text: string,
@@ -110,7 +110,7 @@ export class Deliveries {
     isRaw: boolean,
   ): Delivery {
     const { syncMode, maxRequestsPerConnection } = this.#settings;
-    // A batch is aborted, and goes out, as a whole.
+    // A batch is written and aborted as a whole.
     const mayJoin = !syncMode && signal === undefined &&
       maxRequestsPerConnection === Infinity;
     if (mayJoin) {
@@ -144,7 +144,7 @@ export class Deliveries {
     return delivery;
   }
 
-  /** Refuses events, as the client is closed. */
+  /** Refuses events because the client is closed. */
   refuseClosed(head: MessageHead, count: number): Delivery {
     const refused = this.#refuse(
       head,
@@ -157,8 +157,8 @@ export class Deliveries {
   }
 
   /**
-   * Refuses events of so much text, as the queue is full. Those of one turn share
-   * their delivery, as there may be many.
+   * Refuses events of `length` because the queue is full. Those of one turn share a
+   * delivery: there may be many of them.
    */
   refuseFull(head: MessageHead, length: number, count: number): Delivery {
     const refused = this.#refused;
@@ -179,15 +179,15 @@ export class Deliveries {
     );
   }
 
-  /** Starts the time of what was added in this turn; returns its first end. */
+  /** Sets the deadlines of the deliveries of this turn; returns the earliest. */
   endTurn(now: number): number {
     let earliest = Infinity;
-    for (const delivery of this.#begun) {
+    for (const delivery of this.#addedInTurn) {
       const deadline = now + delivery.timeoutMs;
       delivery.deadline = deadline;
       if (deadline < earliest) earliest = deadline;
     }
-    this.#begun = [];
+    this.#addedInTurn = [];
     this.queue.endTurn();
     const refused = this.#refused;
     this.#refused = undefined;
@@ -199,14 +199,14 @@ export class Deliveries {
     return earliest;
   }
 
-  /** Settles one that was delivered. */
+  /** Settles a delivery: it was delivered. */
   succeed(delivery: Delivery, now: number, result: Result): void {
     this.#forget(delivery);
     delivery.succeed(now, result);
     this.#onSettled?.(delivery);
   }
 
-  /** Settles one that has failed, unless it is settled. */
+  /** Settles a delivery, unless it is settled: it has failed. */
   fail(
     delivery: Delivery,
     cause: keyof FailedCounts,
@@ -223,9 +223,9 @@ export class Deliveries {
     this.#onSettled?.(delivery);
   }
 
-  /** Settles a request by its response; `raw` is its result as it came. */
-  respond(
-    outcome: Answered,
+  /** Settles a request by its response; `raw` is the result as it came. */
+  settleByResponse(
+    outcome: SettlingOutcome,
     raw: JsonText | undefined,
     now: number,
   ): void {
@@ -245,7 +245,7 @@ export class Deliveries {
     }
   }
 
-  /** Fails one that was written on a connection that is lost. */
+  /** Fails a delivery whose write had begun: its connection is lost. */
   failLost(delivery: Delivery, error: DeliveryError, now: number): void {
     const isProtocol = error instanceof ProtocolError;
     const Loss = isProtocol ? ProtocolError : ConnectionClosedError;
@@ -263,19 +263,19 @@ export class Deliveries {
     signal: AbortSignal | undefined,
     isRaw: boolean,
   ): DeliveryOptions {
-    const usual = this.#usual;
-    if (signal === undefined && !isRaw && usual?.timeoutMs === timeoutMs) {
-      return usual;
+    const isPlain = signal === undefined && !isRaw;
+    if (isPlain && this.#plainOptions?.timeoutMs === timeoutMs) {
+      return this.#plainOptions;
     }
     const options = { target: this.#target, timeoutMs, signal, isRaw };
-    if (signal === undefined && !isRaw) this.#usual = options;
+    if (isPlain) this.#plainOptions = options;
     return options;
   }
 
   #begin(delivery: Delivery, mayJoin: boolean): void {
     this.queue.add(delivery, mayJoin);
     this.#pending.add(delivery);
-    this.#begun.push(delivery);
+    this.#addedInTurn.push(delivery);
   }
 
   #refuse(
@@ -293,7 +293,7 @@ export class Deliveries {
     return delivery;
   }
 
-  /** Takes one out of everything but the queue. */
+  /** Removes a delivery everywhere except from the queue. */
   #forget(delivery: Delivery): void {
     this.#pending.delete(delivery);
     if (delivery.id === 0) return;
@@ -302,7 +302,7 @@ export class Deliveries {
   }
 }
 
-/** Whether errors of both name the same event and socket. */
+/** Whether the errors for both heads name the same event and socket. */
 function isSame(a: MessageHead, b: MessageHead): boolean {
   return a.event === b.event && a.method === b.method &&
     a.protocol === b.protocol;

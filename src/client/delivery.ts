@@ -1,5 +1,5 @@
 /**
- * An event on its way, until it is settled.
+ * The delivery of an event, from `raise` until it is settled.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { type EventSocket, formatSocket } from "../protocol/socket.ts";
 import type { Waiting } from "../transport/deadline_queue.ts";
 
 /**
- * How far a delivery is. It may time out, be aborted or lose its connection in
- * each state before the last two.
+ * The state of a delivery. It may time out or be aborted in each of the first
+ * three states; then it is `FAILED`.
  *
  * | state | meaning | next |
  * |---|---|---|
- * | `QUEUED` | no byte of it has left | `WRITING`, `FAILED` |
- * | `WRITING` | a byte of it may have left | `WRITTEN`; a response may come: `DELIVERED`, `FAILED` |
- * | `WRITTEN` | the operating system has its bytes | a notification at once, a request by its response: `DELIVERED`, `FAILED` |
+ * | `QUEUED` | no byte has left | `WRITING`; no connection can be opened: `FAILED` |
+ * | `WRITING` | a byte may have left | the write ends: `WRITTEN`; an early response: `DELIVERED`, `FAILED`; the connection is lost: `FAILED` |
+ * | `WRITTEN` | the operating system has the bytes, or the write has failed | a notification, at once: `DELIVERED`; a request, by its response: `DELIVERED`, `FAILED`; the write has failed or the connection is lost: `FAILED` |
  * | `DELIVERED` | settled | |
  * | `FAILED` | settled | |
  */
@@ -28,37 +28,37 @@ export type DeliveryState =
   | typeof WRITTEN
   | typeof DELIVERED
   | typeof FAILED;
-// Numbers: they are compared for each event.
+// Numbers are faster than strings, and states are compared for each event.
 export const QUEUED = 0, WRITING = 1, WRITTEN = 2, DELIVERED = 3, FAILED = 4;
 
-/** What came of a request: its result, parsed or as it came. */
+/** The result of a request, parsed or as it came; undefined of a notification. */
 export type Result = JsonValue | JsonText | undefined;
 
 /**
- * Makes an error. `say` makes its message of what went wrong: it adds which
- * event that was, and to which socket.
+ * Makes an error. `say` wraps a problem into the full message, with event and
+ * socket.
  */
 export type ErrorMaker = (say: (problem: string) => string) => unknown;
 
-/** Learns that a delivery is settled, before its promise does. */
+/** Is called when a delivery is settled, before the promise's callbacks run. */
 export interface Watcher {
-  /** Must not run code of the caller: more may have to be settled first. */
+  /** Must not run code of the caller: other deliveries may be settled next. */
   settled(delivery: Delivery): void;
 }
 
 /** The conversation that carries a request. */
 export interface Carrier {
-  /** Takes a request out that is settled. */
+  /** Removes a settled request. */
   forget(request: Delivery): void;
   /** A written request has timed out; returns whether the connection is dead. */
   timedOut(request: Delivery): boolean;
-  /** Why it ends, unless we end it ourselves. */
+  /** Why the conversation ends; undefined if we end it. */
   reason: DeliveryError | undefined;
 }
 
 /** Options of a {@linkcode Delivery}. */
 export interface DeliveryOptions {
-  /** The host and the port that it goes to. */
+  /** The host and the port that the event goes to. */
   readonly target: EventSocket;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
@@ -67,46 +67,46 @@ export interface DeliveryOptions {
 }
 
 /**
- * An event on its way: or a batch of notifications that were raised in one turn.
- * A batch goes out in one write and so has one fate; its events share all of
- * this, the promise among it.
+ * The delivery of an event, or of a batch of notifications that were raised in
+ * one turn. A batch goes out in one write, so its events share everything here,
+ * also the promise.
  */
 export class Delivery implements Waiting {
   state: DeliveryState = QUEUED;
-  /** How many events it is. */
+  /** The number of events: more than 1 in a batch. */
   count = 1;
-  /** The messages that wait to be written; of a request the rest after its id. */
+  /** The messages to write. For a request: the text after its id. */
   text: string;
-  /** How long the text is, in UTF-16 code units. */
+  /** The length of the text, in UTF-16 code units. */
   length: number;
-  /** The text as UTF-8, once a batch is full. */
+  /** The text of a full batch as UTF-8; `text` is empty then. */
   bytes: Uint8Array | undefined;
-  /** The id of its request; 0 if it is none, or is still queued. */
+  /** The id of the request; 0 for a notification, and while queued. */
   id = 0;
-  /** When it is to be given up; `Infinity` in the turn in which it was raised. */
+  /** When the delivery times out; `Infinity` until the turn of `raise` ends. */
   deadline: number = Infinity;
-  /** The conversation that it is written on. */
+  /** The conversation that the delivery is written on. */
   carrier: Carrier | undefined;
   /** When it was written and settled, in milliseconds on the clock. */
   writtenAt = 0;
   settledAt = 0;
-  /** How many reads its connection had brought when it was written. */
+  /** How many reads the conversation had made when this write began. */
   readsBefore = 0;
 
-  // Where it waits for its deadline.
+  // The place in the DeadlineQueue.
   queue: Waiting["queue"];
   previous: Waiting | undefined;
   next: Waiting | undefined;
 
-  /** The head of its first event's messages. */
+  /** The head of the first event's message. */
   readonly head: MessageHead;
   readonly options: DeliveryOptions;
-  /** Whether it has failed by our own doing, which says nothing of the server. */
+  /** Whether it failed by our own doing, which says nothing about the server. */
   isOurs = false;
-  /** Whether events of other names are in the batch. */
+  /** Whether the batch has events with other names or methods. */
   isMixed = false;
 
-  /** The result once it is delivered; the error's maker once it has failed. */
+  /** The result when `DELIVERED`; the maker of the error when `FAILED`. */
   #outcome: Result | ErrorMaker;
   #promise: Promise<Result> | undefined;
   #resolve!: (result: Result) => void;
@@ -124,14 +124,14 @@ export class Delivery implements Waiting {
     return this.options.timeoutMs;
   }
 
-  /** When the turn ended in which it was raised. */
+  /** When the turn of `raise` ended. */
   get queuedAt(): number {
     return this.deadline - this.options.timeoutMs;
   }
 
-  /** How long it took, in milliseconds. */
+  /** How long the delivery took, in milliseconds. */
   get ms(): number {
-    // 0 if it was settled in the turn in which it was raised.
+    // Settled in the turn of `raise`: `queuedAt` is Infinity.
     return Math.max(0, this.settledAt - this.queuedAt);
   }
 
@@ -139,7 +139,7 @@ export class Delivery implements Waiting {
     return this.state >= DELIVERED;
   }
 
-  /** The result, if it was delivered and there is one. */
+  /** The result if `DELIVERED`, else `undefined`. */
   get result(): Result {
     return this.state === DELIVERED ? this.#outcome as Result : undefined;
   }
@@ -151,12 +151,12 @@ export class Delivery implements Waiting {
         this.#resolve = resolve;
         this.#reject = reject;
       });
-      if (this.isSettled) this.#keepPromise();
+      if (this.isSettled) this.#settlePromise();
     }
     return this.#promise;
   }
 
-  /** Lets a watcher know when it is settled. */
+  /** Calls a watcher when the delivery is settled. */
   watch(watcher: Watcher): void {
     if (this.isSettled) watcher.settled(this);
     else if (this.#watchers === undefined) this.#watchers = watcher;
@@ -164,30 +164,30 @@ export class Delivery implements Waiting {
     else this.#watchers = [this.#watchers, watcher];
   }
 
-  /** Settles it: it was delivered, with this result. */
+  /** Settles the delivery as `DELIVERED`, with this result. */
   succeed(now: number, result: Result): void {
     this.state = DELIVERED;
     this.#outcome = result;
-    this.#tell(now);
+    this.#settle(now);
   }
 
   /**
-   * Settles it: it has failed, with the error that is made. `isOurs` says that it
-   * was by our own doing, such as a full queue.
+   * Settles the delivery as `FAILED`, with the error that `makeError` makes.
+   * `isOurs` says that our own side is the reason, such as a full queue.
    */
   fail(now: number, makeError: ErrorMaker, isOurs = false): void {
     this.state = FAILED;
     this.isOurs = isOurs;
     this.#outcome = makeError;
-    this.#tell(now);
+    this.#settle(now);
   }
 
-  /** The error for all of its events, if it failed. */
+  /** The error for all events, if the delivery has failed. */
   get error(): unknown {
     return this.state === FAILED ? this.#error() : undefined;
   }
 
-  /** The error for an event of the batch that has this head, if it failed. */
+  /** Makes the error for the event with this head, if the delivery has failed. */
   errorFor(head: MessageHead): unknown {
     if (this.state !== FAILED) return undefined;
     return (this.#outcome as ErrorMaker)((problem) =>
@@ -197,11 +197,11 @@ export class Delivery implements Waiting {
     );
   }
 
-  #tell(now: number): void {
+  #settle(now: number): void {
     this.settledAt = now;
     this.text = "";
     this.bytes = undefined;
-    if (this.#promise !== undefined) this.#keepPromise();
+    if (this.#promise !== undefined) this.#settlePromise();
     const watchers = this.#watchers;
     this.#watchers = undefined;
     if (watchers === undefined) return;
@@ -209,9 +209,9 @@ export class Delivery implements Waiting {
     else for (const watcher of watchers) watcher.settled(this);
   }
 
-  #keepPromise(): void {
+  #settlePromise(): void {
     if (this.state === DELIVERED) return this.#resolve(this.result);
-    // A caller may forget the promise; a rejection must not end the process.
+    // A rejection that the caller does not handle must not end the process.
     this.#promise!.catch(() => {});
     this.#reject(this.#error());
   }

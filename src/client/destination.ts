@@ -1,12 +1,14 @@
 /**
- * One destination: what is sent to it, what goes out on its connections, and
- * what their responses and their end mean for each delivery.
+ * One destination: its deliveries, and the connections that they are written on.
  *
- * It does no I/O and reads no clock. It is told what happens (an event is sent,
- * a turn has ended, a connection was opened, bytes were written or received, a
- * connection was lost, the time), settles deliveries, and says what to do:
+ * It does no I/O and reads no clock. The shell calls a method for each thing that
+ * happens: an event is sent, a turn has ended, a connection was opened, bytes were
+ * written or received, a connection was lost, time has passed. The destination
+ * settles deliveries. Then the shell reads what to do next from
  * {@linkcode Destination.wantedAttempt}, {@linkcode Destination.nextWrite},
- * {@linkcode Destination.nextDeadline} and the states of conversations.
+ * {@linkcode Destination.nextDeadline}, {@linkcode Destination.notices} and the
+ * states of conversations; {@linkcode Destination.hasChanged} says whether more
+ * than a write may be due.
  *
  * @module
  */
@@ -37,24 +39,30 @@ import { WRITE_LENGTH } from "./write_queue.ts";
 /**
  * | phase | meaning | next |
  * |---|---|---|
- * | `taking` | events are taken | `draining` |
- * | `draining` | events are refused; what was taken is delivered | `closed` |
- * | `closed` | all is settled; the connections end | |
+ * | `taking` | new events are accepted | `draining` |
+ * | `draining` | new events are refused; the others are still delivered | `closed` |
+ * | `closed` | all deliveries are settled; the connections end | |
  */
 export type DestinationPhase = "taking" | "draining" | "closed";
 
-/** Something that happened, for the caller's listeners. */
+/** A change to dispatch as an event to the caller's listeners. */
 export type Notice =
   | { type: "connect" }
   | { type: "disconnect"; error: DeliveryError | undefined }
   | { type: "unmatched"; response: JsonValue; reason: string }
   | { type: "full"; events: number };
 
+/** What did not happen in time, and why, with a colon before the reason. */
+type Shortfall = readonly [missing: string, why: string];
+
 /** See the module. */
 export class Destination {
-  /** What is to be told to listeners; whoever tells it empties the list. */
+  /** Notices not yet sent to listeners; the shell empties the list. */
   notices: Notice[] = [];
-  /** Whether more than the queue has changed since whoever acts has looked. */
+  /**
+   * Whether something other than the queue has changed since the shell last
+   * looked.
+   */
   hasChanged = false;
   phase: DestinationPhase = "taking";
 
@@ -63,15 +71,19 @@ export class Destination {
   readonly #connections: Connections;
   #lastId: number;
 
-  /** Each delivery that is settled is given to `onSettled`, if there is one. */
+  /**
+   * Constructs a destination without connections. The first request has the id
+   * after `lastId`. `onSettled`, if given, is called with each delivery that is
+   * settled.
+   */
   constructor(
     target: EventSocket,
     settings: ClientSettings,
-    firstId: number,
+    lastId: number,
     onSettled?: (delivery: Delivery) => void,
   ) {
     this.#settings = settings;
-    this.#lastId = firstId;
+    this.#lastId = lastId;
     const deliveries = new Deliveries(target, settings, onSettled);
     this.#deliveries = deliveries;
     this.#connections = new Connections(settings, {
@@ -91,22 +103,22 @@ export class Destination {
     return this.#deliveries.stats;
   }
 
-  /** How far its connections are. */
+  /** The state of the connections. */
   get state(): ConnectionsState {
     return this.#connections.state;
   }
 
-  /** Whether nothing waits to be settled. */
-  get isIdle(): boolean {
+  /** Whether all deliveries are settled. */
+  get isSettled(): boolean {
     return this.#deliveries.size === 0;
   }
 
-  /** Whether events have been sent since the last turn ended. */
+  /** Whether events were sent or refused since the last turn ended. */
   get isInTurn(): boolean {
     return this.#deliveries.isInTurn;
   }
 
-  /** The number of the attempt to connect that is wanted; 0: none is. */
+  /** The number of the wanted connect attempt, or 0 if none is wanted. */
   get wantedAttempt(): number {
     return this.#connections.wantedAttempt;
   }
@@ -125,8 +137,8 @@ export class Destination {
   }
 
   /**
-   * Takes an event with the params that `formatParams` made; or notifications, by
-   * a list of their params, which go out in one write and have one fate.
+   * Queues or refuses an event; `params` is the text that `formatParams` made. A
+   * list of such texts is as many notifications, which go out in one write.
    */
   send(
     head: MessageHead,
@@ -155,8 +167,8 @@ export class Destination {
   }
 
   /**
-   * The turn of the event loop has ended in which events were sent. Returns the
-   * earliest of their deadlines.
+   * A turn of the event loop in which events were sent has ended. Returns the
+   * earliest deadline of these events.
    */
   turnEnded(now: number): number {
     const deadline = this.#deliveries.endTurn(now);
@@ -169,7 +181,7 @@ export class Destination {
     return this.#connections.open(now);
   }
 
-  /** No connection could be opened: `why`. All that waits for one fails. */
+  /** No connection could be opened, for the reason `why`: queued events fail. */
   connectFailed(why: string, cause: unknown, now: number): void {
     this.#connections.giveUp();
     for (const delivery of this.#deliveries.queue.all()) {
@@ -182,7 +194,7 @@ export class Destination {
     }
   }
 
-  /** The next write on a conversation, if there is one to be made now. */
+  /** Begins the next write on a conversation, if there is something to write. */
   nextWrite(conversation: Conversation): string | Uint8Array | undefined {
     if (conversation !== this.#connections.current || conversation.isWriting) {
       return undefined;
@@ -200,7 +212,7 @@ export class Destination {
       const length = text.length + delivery.text.length;
       if (text !== "" && (bytes !== undefined || length > WRITE_LENGTH)) break;
       queue.shift(delivery);
-      this.#lastId = conversation.begin(delivery, this.#lastId);
+      this.#lastId = conversation.beginWrite(delivery, this.#lastId);
       if (syncMode) deliveries.inFlight++;
       text += syncMode
         ? formatRequest(delivery.id, delivery.text)
@@ -217,14 +229,15 @@ export class Destination {
     if (conversation.state === "closed") return;
     const { counters } = this.#deliveries;
     counters.bytes += bytes;
-    for (const delivery of conversation.written(now)) {
+    for (const delivery of conversation.endWrite(now)) {
       counters.written += delivery.count;
       if (delivery.state === WRITTEN && delivery.id === 0) {
         this.#deliveries.succeed(delivery, now, undefined);
       }
     }
     const { maxRequestsPerConnection, maxIdleMs } = this.#settings;
-    if (maxIdleMs !== Infinity) this.hasChanged = true; // it may be idle now
+    // The conversation may be idle now, which changes the next deadline.
+    if (maxIdleMs !== Infinity) this.hasChanged = true;
     if (conversation.messages >= maxRequestsPerConnection) {
       this.#connections.stopWriting(conversation, now);
     }
@@ -232,10 +245,10 @@ export class Destination {
   }
 
   /**
-   * Bytes have come in, and the conversation has them. Settles what responses
-   * settle, of a part of the requests in flight; returns
-   * whether there may be more. Whoever now raises the next event has it written
-   * while the other responses are taken, so that both ends work at the same time.
+   * Takes up to half of the responses that the conversation has received, and
+   * settles their requests; returns whether to call it again. Call it in a later
+   * microtask: callers raise their next events meanwhile, so these are written
+   * while other responses are taken.
    */
   takeResponses(conversation: Conversation, now: number): boolean {
     const slice = Math.max(16, conversation.requests.size >> 1);
@@ -256,8 +269,8 @@ export class Destination {
   }
 
   /**
-   * A write has failed: nothing more goes out on this connection, and what was
-   * written before waits for its responses.
+   * A write has failed: its deliveries fail, and nothing more is written on this
+   * connection. Requests that were written before wait for their responses.
    */
   writeFailed(
     conversation: Conversation,
@@ -267,7 +280,7 @@ export class Destination {
     if (conversation.state === "closed") return;
     conversation.reason ??= error;
     this.#connections.stopWriting(conversation, now);
-    for (const delivery of conversation.written(now)) {
+    for (const delivery of conversation.endWrite(now)) {
       this.#deliveries.failLost(delivery, error, now);
     }
     this.#connections.closeIfDone(conversation, now);
@@ -275,8 +288,8 @@ export class Destination {
   }
 
   /**
-   * A connection is lost. What was written on it and is not settled fails; what
-   * was not written goes out on a new connection.
+   * A connection is lost. Its deliveries that are not settled fail; queued events
+   * are written on a new connection.
    */
   lost(conversation: Conversation, error: DeliveryError, now: number): void {
     if (conversation.state === "closed") return;
@@ -287,7 +300,7 @@ export class Destination {
     this.#connections.close(conversation, now);
   }
 
-  /** A signal was aborted: those that are not settled fail with its reason. */
+  /** A signal was aborted: deliveries that are not settled fail with `reason`. */
   abort(deliveries: Iterable<Delivery>, reason: unknown, now: number): void {
     for (const delivery of deliveries) {
       this.#deliveries.fail(delivery, "aborted", now, () => reason);
@@ -296,11 +309,11 @@ export class Destination {
     this.#connections.advance(now);
   }
 
-  /** Time has passed: settles and ends what has taken too long. */
+  /** Times out deliveries, connect attempts and connections whose time is over. */
   expire(now: number): void {
-    const why = this.#whyQueued();
+    const queued = this.#describeQueued();
     for (const delivery of this.#deliveries.due(now)) {
-      this.#timeOut(delivery, why, now);
+      this.#timeOut(delivery, queued, now);
     }
     if (this.#connections.isTooLate(now)) {
       const cause =
@@ -311,12 +324,12 @@ export class Destination {
     this.#connections.advance(now);
   }
 
-  /** Refuses what is sent from now on. */
+  /** Refuses events from now on. */
   drain(): void {
     if (this.phase === "taking") this.phase = "draining";
   }
 
-  /** Ends the connections in an orderly way; all is settled that was sent. */
+  /** Ends the connections. Call it when all deliveries are settled. */
   close(now: number): void {
     this.phase = "closed";
     this.#connections.giveUp();
@@ -336,30 +349,29 @@ export class Destination {
     }
     if (outcome.kind === "unreadable") {
       const { error: cause } = outcome;
-      const problem = `the server could not read what it got: ${cause.message}`;
+      const problem = `the server could not read a message: ${cause.message}`;
       const error = new ConnectionClosedError(problem, { cause });
       return this.lost(conversation, error, now);
     }
     const isRaw = outcome.kind === "confirmed" && outcome.request.options.isRaw;
     const raw = isRaw ? conversation.rawResult() : undefined;
-    this.#deliveries.respond(outcome, raw, now);
+    this.#deliveries.settleByResponse(outcome, raw, now);
   }
 
-  #timeOut(delivery: Delivery, whyQueued: string, now: number): void {
+  #timeOut(delivery: Delivery, queued: Shortfall, now: number): void {
     const { state, timeoutMs, carrier } = delivery;
-    const missing = state === WRITTEN
-      ? "no response"
+    const [missing, why] = state === WRITTEN
+      ? ["no response", ""]
       : state === QUEUED
-      ? whyQueued
-      : "the server does not read, not written in full";
+      ? queued
+      : ["not written in full", ": the server does not read"];
+    const problem = `${missing} within ${timeoutMs} ms${why}`;
+    const mayHaveArrived = state !== QUEUED;
     this.#deliveries.fail(
       delivery,
       "timeout",
       now,
-      (say) =>
-        new DeliveryTimeoutError(say(`${missing} within ${timeoutMs} ms`), {
-          mayHaveArrived: state !== QUEUED,
-        }),
+      (say) => new DeliveryTimeoutError(say(problem), { mayHaveArrived }),
     );
     if (state !== WRITTEN || !carrier?.timedOut(delivery)) return;
     carrier.reason ??= new ConnectionClosedError(
@@ -368,15 +380,15 @@ export class Destination {
     this.#connections.stopWriting(carrier as Conversation, now);
   }
 
-  /** Why deliveries are still queued. */
-  #whyQueued(): string {
+  /** Says why deliveries are still queued. */
+  #describeQueued(): Shortfall {
     const { inFlight } = this.#deliveries;
     if (inFlight >= this.#settings.maxInFlight) {
-      return `${inFlight} requests are in flight, not written`;
+      return ["not written", `: ${inFlight} requests are in flight`];
     }
     return this.#connections.current === undefined
-      ? "not connected"
-      : "the server does not read, not written";
+      ? ["not connected", ""]
+      : ["not written", ": the server does not read"];
   }
 
   /** Counts events that the queue refuses; those of a turn are one notice. */

@@ -34,21 +34,28 @@ import type { EventClientStats } from "./stats.ts";
 
 /** Options of {@linkcode EventClient.raise}. */
 export interface RaiseOptions {
-  /** As in {@linkcode EventClientOptions}, for this event. */
+  /**
+   * The time-out of this event, in milliseconds: see
+   * {@linkcode EventClientOptions.timeoutMs}.
+   *
+   * @default {the client's `timeoutMs`}
+   */
   timeoutMs?: number | undefined;
   /**
-   * Gives the event up: if it was not yet written, it is not sent. The promise
-   * rejects with the signal's reason.
+   * Aborts the delivery: the promise rejects with the signal's reason. An event
+   * that was not yet written is not sent.
    */
   signal?: AbortSignal | undefined;
   /**
-   * Another socket of the same host and port, over TLS if the client's own is,
-   * to use its dialect and method. By default the client's own.
+   * A socket with another dialect or method for this event. It must have the
+   * client's host and port, and be over TLS if the client's socket is.
+   *
+   * @default {the client's socket}
    */
   socket?: string | undefined;
   /**
-   * Whether the promise resolves to the result as it came, a `JsonText`, instead
-   * of its parsed form, which loses digits of large numbers and repeated names.
+   * Whether the promise resolves to the result as it came, as a `JsonText`. The
+   * parsed result loses digits of large numbers and repeated names.
    *
    * @default {false}
    */
@@ -59,24 +66,24 @@ export interface RaiseOptions {
 export interface EventClientEventMap {
   /** A connection was opened. */
   connect: Event;
-  /** The connection ended; `error` says why, unless the client was closed. */
+  /** The connection was closed; `error` says why, unless the client ended it. */
   disconnect: CustomEvent<{ error: DeliveryError | undefined }>;
-  /** A response settled nothing and is ignored. */
+  /** A response belongs to no request, and was ignored; `reason` says why. */
   unmatched: CustomEvent<{ response: JsonValue; reason: string }>;
-  /** So many events were refused in one turn, as the queue is full. */
+  /** The queue was full: `events` events of one turn were refused. */
   full: CustomEvent<{ events: number }>;
 }
 
 /**
- * A client for one destination, which all sockets of that host and port share.
+ * A client for one destination: a host and a port.
  *
- * It connects when the first event is raised, keeps the connection, and opens
- * a new one when it was lost and there is something to send. An open
- * connection keeps the process alive: close the client when done.
+ * It connects when the first event is raised, and keeps the connection. When the
+ * connection is lost, it opens a new one for the next event. An open connection
+ * keeps the process alive: close the client when done.
  *
  * Events go out in the order in which they were raised. Each settles exactly
- * once. Once a byte of a message may have left, the message is finished, or the
- * connection is closed; nothing is sent twice.
+ * once. Once writing of a message has begun, it is written in full or the
+ * connection is closed. Nothing is sent twice.
  *
  * @typeParam Events Maps the names of events to their params: then other names
  * and other params do not compile.
@@ -99,7 +106,7 @@ export class EventClient<Events extends EventMap = AnyEvents>
   readonly #shell: DestinationShell;
   readonly #target: EventSocket;
   readonly #settings: ClientSettings;
-  /** Of the last event: as a rule the next has the same name. */
+  /** The head for the last event name, which the next event often has too. */
   #head: MessageHead | undefined;
 
   /**
@@ -135,28 +142,30 @@ export class EventClient<Events extends EventMap = AnyEvents>
   /**
    * Raises an event.
    *
-   * In sync mode the promise resolves to the server's result; otherwise to
-   * `undefined`, when the operating system has taken the message. Not awaiting
-   * it is fine: a rejection that nobody handles does not end the process.
-   * Notifications that are raised in one turn of the event loop may share their
+   * In sync mode the promise resolves to the server's result. Otherwise it
+   * resolves to `undefined` when the operating system has taken the message. You
+   * need not await it: a rejection that nobody handles does not end the process.
+   * Notifications that are raised in one turn of the event loop may share a
    * promise.
    *
    * @param event The event's name, such as `E_PIKE_BLOCKED`.
    * @param params Its parameters; none by default.
-   * @throws {ParamsError} at once, if `params` cannot be carried by JSON.
+   * @throws {ParamsError} at once, if JSON cannot carry `params` unchanged.
    * @throws {TypeError} at once, if `event` is not a non-empty string, or an
    * option is of a wrong type.
    * @throws {SocketSyntaxError} at once, if `options.socket` is not a socket.
-   * @throws {RangeError} at once, if `options.socket` is of another host or
-   * port, or only one of them is over TLS, or `options.timeoutMs` is out of range.
+   * @throws {RangeError} at once, if `options.socket` has another host or port
+   * than the client, or only one of the two is over TLS, or `options.timeoutMs`
+   * is out of its range.
    *
    * Rejects with
    * - {@linkcode ConnectError}: no connection could be opened;
-   * - {@linkcode ConnectionClosedError}: it ended too early;
-   * - {@linkcode DeliveryTimeoutError}: it took longer than `timeoutMs`;
+   * - {@linkcode ConnectionClosedError}: the connection was lost, or the client
+   *   is closed;
+   * - {@linkcode DeliveryTimeoutError}: the delivery took longer than `timeoutMs`;
    * - {@linkcode QueueFullError}: more than `maxQueueBytes` would wait;
    * - {@linkcode ServerError}: the server responded with an error;
-   * - {@linkcode ProtocolError}: its response is not JSON-RPC 2.0;
+   * - {@linkcode ProtocolError}: the response is not JSON-RPC 2.0;
    * - the reason of `options.signal`, if that is aborted.
    */
   raise<Name extends EventName<Events>, P>(
@@ -192,17 +201,17 @@ export class EventClient<Events extends EventMap = AnyEvents>
 
   /**
    * Resolves when every event raised so far is settled: delivered, or failed.
-   * It never rejects.
+   * Never rejects.
    */
   flush(): Promise<void> {
     return this.#shell.flush();
   }
 
   /**
-   * Closes the client. What was raised before is still delivered, within its
-   * time-out; what is raised from now on rejects. Resolves when the connection
-   * is closed, for which the server is given a second, and never rejects.
-   * Closing twice is fine.
+   * Closes the client. Events that were raised before are still delivered, within
+   * their time-outs; later events are refused. Resolves when the connection is
+   * closed; the server gets one second for that. Never rejects. Closing twice is
+   * fine.
    */
   close(): Promise<void> {
     return this.#shell.close();
@@ -230,7 +239,7 @@ export class EventClient<Events extends EventMap = AnyEvents>
     const expected = socket.host !== own.host || socket.port !== own.port
       ? "the same host and port"
       : isOverTls(socket) !== isOverTls(own)
-      ? "both over TLS, or none"
+      ? "both over TLS, or neither"
       : undefined;
     if (expected === undefined) return socket;
     throw new RangeError(
@@ -241,7 +250,7 @@ export class EventClient<Events extends EventMap = AnyEvents>
   }
 }
 
-/** What is dispatched for a notice. */
+/** Makes the event to dispatch for a notice. */
 function toEvent({ type, ...detail }: Notice): Event {
   return type === "connect"
     ? new Event(type)

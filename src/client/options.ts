@@ -21,7 +21,7 @@ import { checkTls, type TlsOptions } from "../transport/tls.ts";
 /** Options of {@linkcode EventClient}. */
 export interface EventClientOptions {
   /**
-   * Whether events go out as requests that the server confirms, instead of as
+   * Whether events go out as requests, which the server confirms, instead of
    * notifications. OpenSIPS: `sync_mode`.
    *
    * @default {false}
@@ -29,16 +29,16 @@ export interface EventClientOptions {
   syncMode?: boolean | undefined;
   /**
    * How long an event may take, in milliseconds, more than 0 and at most
-   * 2147483647: in sync mode from raise to response, else from raise until the
-   * operating system has taken its bytes. It counts from the end of the turn of
-   * the event loop in which the event was raised. OpenSIPS: `timeout`.
+   * 2147483647. In sync mode this is the time until the response, else the time
+   * until the operating system has taken the bytes. It starts at the end of the
+   * turn of the event loop in which the event was raised. OpenSIPS: `timeout`.
    *
    * @default {1000}
    */
   timeoutMs?: number | undefined;
   /**
-   * The name under which the event's name goes out as the first parameter.
-   * OpenSIPS: `event_param`. Absent: it does not go out.
+   * The name of a parameter that carries the event's name, before all others.
+   * OpenSIPS: `event_param`. Absent: no such parameter.
    */
   eventParam?: string | undefined;
   /**
@@ -49,15 +49,15 @@ export interface EventClientOptions {
    */
   delimiter?: string | undefined;
   /**
-   * How much text may wait to be written, in UTF-16 code units. What is raised
-   * past that is refused with a `QueueFullError`.
+   * How much text may wait to be written, in UTF-16 code units. Events beyond
+   * that are refused with a `QueueFullError`.
    *
    * @default {67108864}
    */
   maxQueueBytes?: number | undefined;
   /**
-   * How many requests may be in flight. Those past that wait in the queue. With
-   * 1, requests go out one at a time.
+   * How many requests may be in flight. Others wait in the queue. With 1, requests
+   * go out one at a time.
    *
    * @default {16384}
    */
@@ -70,35 +70,37 @@ export interface EventClientOptions {
    */
   maxRequestsPerConnection?: number | undefined;
   /**
-   * The largest response that is taken in sync mode, in bytes.
+   * The largest response accepted, in bytes. Without sync mode, received bytes
+   * are discarded, and there is no limit.
    *
    * @default {1048576}
    */
   maxMessageBytes?: number | undefined;
   /**
-   * How long a connection may take to open, in milliseconds. An attempt goes on
-   * though the events that wait for it time out, so that a slow host is reached.
+   * How long an attempt to connect may take, in milliseconds. The attempt goes on
+   * when the events that wait for it time out, so that later events reach a slow
+   * host.
    *
    * @default {30000}
    */
   connectTimeoutMs?: number | undefined;
   /**
-   * After how many milliseconds without an event a connection is closed. It
-   * helps where a firewall forgets idle connections and nothing is confirmed.
+   * After how many milliseconds without traffic a connection is closed. Use it
+   * for notifications through a firewall that drops idle connections.
    *
    * @default {Infinity}
    */
   maxIdleMs?: number | undefined;
   /**
-   * How TLS is spoken, with `jsonrpcs:` sockets only: which authorities are
-   * trusted, and which certificate is shown. `connectDeno` cannot use a client
-   * certificate together with another server name.
+   * The TLS options for a `jsonrpcs:` socket: which authorities are trusted, and
+   * which certificate is shown. `connectDeno` cannot use a client certificate
+   * together with another server name.
    *
    * @default {{}}
    */
   tls?: TlsOptions | undefined;
   /**
-   * How connections are opened.
+   * The function that opens connections.
    *
    * @default {connectDeno}
    */

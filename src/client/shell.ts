@@ -1,6 +1,7 @@
 /**
- * The shell of a destination: it awaits connections, reads, writes and time, and
- * tells {@linkcode Destination} of them. All rules are there.
+ * The shell of a destination: it opens connections, reads, writes and sets timers,
+ * and calls {@linkcode Destination} with the results. All rules are in
+ * `Destination`.
  *
  * @module
  */
@@ -32,13 +33,13 @@ import { Destination, type Notice } from "./destination.ts";
 import type { ClientSettings } from "./options.ts";
 import type { EventClientStats } from "./stats.ts";
 
-/** How much is read from a connection at once. */
+/** How many bytes one read may return. */
 const READ_BYTES = 64 * 1024;
 /** A timer that rings no later than this is on time, in milliseconds. */
 const ON_TIME_MS = 5;
 /**
- * For how many turns of the event loop a timer that has rung lets arrive what is
- * there already. A server that sends without end must not hold up time-outs.
+ * How many turns of the event loop a late timer waits for data that has already
+ * arrived. A server that sends without end must not hold up time-outs.
  */
 const MAX_TURNS = 100;
 
@@ -49,8 +50,8 @@ interface Line {
   readonly connection: Connection;
   readonly conversation: Conversation;
   isWriting: boolean;
-  /** Whether the server was told that no more comes. */
-  isEnded: boolean;
+  /** Whether our side of the connection was ended. */
+  hasEnded: boolean;
 }
 
 /** See the module. */
@@ -66,19 +67,19 @@ export class DestinationShell {
   readonly #timer: Timer = new Timer(() => this.#ring());
   readonly #connector: Connector;
   #isTurnAwaited = false;
-  /** Ends when what is there already has arrived, after a late timer. */
+  /** Set while a late timer waits; resolves when no more data arrives. */
   #arriving: Promise<void> | undefined;
   readonly #onTurnEnd = (): void => this.#endTurn();
-  /** Counts what arrives, so that a timer can wait for it. */
+  /** The number of reads, writes and connects that have ended. */
   #arrivals = 0;
-  /** What is settled and has not been told. */
+  /** Settled deliveries that were not yet given to `onSettled`. */
   #settled: Delivery[] = [];
   #closing: Promise<void> | undefined;
   #allClosed: PromiseWithResolvers<void> | undefined;
 
   /**
-   * Constructs a shell; no connection is opened yet. What happens is given to
-   * `tell`, and each delivery that is settled to `onSettled`, if there is one.
+   * Constructs a shell; no connection is opened yet. `tell` is called with each
+   * notice, and `onSettled`, if given, with each delivery that is settled.
    */
   constructor(
     target: EventSocket,
@@ -101,11 +102,8 @@ export class DestinationShell {
       (signal) => this.#connect(signal),
       (connection) => this.#opened(connection),
       (cause) => {
-        this.#core.connectFailed(
-          this.#explain(cause),
-          cause,
-          performance.now(),
-        );
+        const why = this.#explain(cause);
+        this.#core.connectFailed(why, cause, performance.now());
         this.#act();
       },
     );
@@ -120,20 +118,17 @@ export class DestinationShell {
     return this.#core.stats;
   }
 
-  /** Whether nothing waits to be settled. */
+  /** Whether all deliveries are settled. */
   get isIdle(): boolean {
-    return this.#core.isIdle;
+    return this.#core.isSettled;
   }
 
-  /** How far it is; see {@linkcode DestinationState}. */
+  /** The state of the connections ({@linkcode ConnectionsState}), or `closed`. */
   get state(): Destination["state"] | "closed" {
     return this.#core.phase === "closed" ? "closed" : this.#core.state;
   }
 
-  /**
-   * Takes an event with the params that `formatParams` made, or a list of
-   * notifications; see {@linkcode Destination.send}.
-   */
+  /** Sends an event or a list of notifications: see {@linkcode Destination.send}. */
   send(
     head: MessageHead,
     params: string | readonly string[],
@@ -146,7 +141,7 @@ export class DestinationShell {
       this.#isTurnAwaited = true;
       queueMicrotask(this.#onTurnEnd);
     }
-    // Last, as methods of a signal may have been replaced by ones that raise.
+    // Last: a signal's methods are the caller's, and may throw or raise an event.
     if (signal !== undefined) this.#aborts.listen(delivery, signal);
     return delivery;
   }
@@ -162,7 +157,7 @@ export class DestinationShell {
   /** See {@linkcode EventClient.close}. */
   close(): Promise<void> {
     if (this.#closing === undefined) {
-      // Before anything else: a connect() of the caller may raise an event.
+      // First: the caller's connect() may call close() again.
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#closing = promise;
       this.#close().then(resolve);
@@ -192,14 +187,14 @@ export class DestinationShell {
     this.#goOn();
   }
 
-  /** Writes what can be written; does more if more than the queue has changed. */
+  /** Writes what can be written, and acts if more than the queue has changed. */
   #goOn(): void {
     if (this.#core.hasChanged || this.#settled.length > 0) return this.#act();
     for (const line of this.#lines) this.#pump(line);
     this.#aborts.stopListening();
   }
 
-  /** Does what the core says. */
+  /** Makes connections, lines and the timer follow the state of the core. */
   #act(): void {
     const core = this.#core;
     core.hasChanged = false;
@@ -211,8 +206,8 @@ export class DestinationShell {
     }
     const next = core.nextDeadline;
     if (next < this.#timer.due) this.#timer.set(next);
-    // Beside a connection, which lasts longer, it may ring for nothing: setting it
-    // anew for each lone event takes more time.
+    // While a connection is open, a needless ring costs less than resetting the
+    // timer for each event.
     else if (next === Infinity && this.#lines.size === 0) this.#timer.clear();
     if (core.notices.length > 0 || this.#settled.length > 0) this.#tell();
     this.#aborts.stopListening();
@@ -223,14 +218,17 @@ export class DestinationShell {
       this.#lines.delete(line);
       closeQuietly(line.connection);
       if (this.#lines.size === 0) this.#allClosed?.resolve();
-    } else if (!line.isEnded && !line.isWriting) {
-      line.isEnded = true;
-      // The read sees what goes wrong.
+    } else if (!line.hasEnded && !line.isWriting) {
+      line.hasEnded = true;
+      // A failure shows up in the read.
       line.connection.closeWrite().catch(() => {});
     }
   }
 
-  /** Tells of all that has happened, last of all: it runs code of the caller. */
+  /**
+   * Sends the notices and settled deliveries to listeners. Call it last: listeners
+   * are the caller's code.
+   */
   #tell(): void {
     const { notices } = this.#core;
     const settled = this.#settled;
@@ -243,9 +241,14 @@ export class DestinationShell {
   #opened(connection: Connection): void {
     this.#arrivals++;
     const conversation = this.#core.opened(performance.now());
-    const line = { connection, conversation, isWriting: false, isEnded: false };
+    const line: Line = {
+      connection,
+      conversation,
+      isWriting: false,
+      hasEnded: false,
+    };
     this.#lines.add(line);
-    this.#act(); // first: a connection that fails at once must fail its events
+    this.#act(); // before the read: if it fails at once, the events fail with it
     this.#read(line);
   }
 
@@ -281,7 +284,7 @@ export class DestinationShell {
       core.writeFailed(conversation, error, performance.now());
     }
     line.isWriting = false;
-    // Whoever was told may have looked already, while this was writing.
+    // A listener may have changed the state while `isWriting` was true.
     if (conversation.state !== "open") this.#act();
     else this.#goOn();
   }
@@ -292,6 +295,8 @@ export class DestinationShell {
     const buffer = new Uint8Array(READ_BYTES);
     let error: DeliveryError;
     try {
+      // Without sync mode nobody waits for responses. They are read all the same:
+      // unread, they would fill the buffers until the server stops reading.
       for (;;) {
         const length = await connection.read(buffer);
         if (length === null) break;
@@ -300,8 +305,6 @@ export class DestinationShell {
           buffer.subarray(0, length),
           performance.now(),
         );
-        // Without sync mode nobody waits for responses; left unread, they would
-        // fill the server's buffers, and in the end ours.
         if (!this.#settings.syncMode) continue;
         while (core.takeResponses(conversation, performance.now())) {
           this.#goOn();
@@ -318,8 +321,8 @@ export class DestinationShell {
   }
 
   /**
-   * The timer has rung. It may ring late, as the application kept the event loop
-   * busy: what has arrived meanwhile comes first.
+   * The timer rang. If it rang late because the application was busy, first
+   * processes what has already arrived.
    */
   #ring(): void {
     if (this.#arriving !== undefined) return;
@@ -355,7 +358,7 @@ export class DestinationShell {
     });
   }
 
-  /** Why no connection could be opened. */
+  /** Says why no connection could be opened. */
   #explain(cause: unknown): string {
     const { host } = this.target;
     return (this.#tls && explainTls(cause, host, this.#tls)) ??
@@ -363,7 +366,7 @@ export class DestinationShell {
   }
 
   #lossOf(cause: unknown): ConnectionClosedError {
-    // A server may say only now what it thinks of the client's certificate.
+    // The server may reject the client's certificate only now.
     const why = (this.#tls && explainRefusal(cause, this.#tls)) ??
       messageOf(cause);
     return new ConnectionClosedError(`the connection was lost: ${why}`, {

@@ -4,13 +4,13 @@
  * @module
  */
 
-/** Why events failed, and how many of each. */
+/** How many events failed, by cause. */
 export interface FailedCounts {
   /** No connection could be opened. */
   connect: number;
   /** The connection, or the client, was closed. */
   closed: number;
-  /** The time-out was over. */
+  /** The delivery timed out. */
   timeout: number;
   /** The queue was full. */
   queueFull: number;
@@ -24,17 +24,17 @@ export interface FailedCounts {
 
 /** Counters that only go up. */
 export interface Counters {
-  /** Events given to `raise`, wrong ones not counted. */
+  /** Events given to `raise`; not counted if `raise` threw an error. */
   raised: number;
-  /** Messages whose bytes the operating system has taken. */
+  /** Messages that the operating system has taken in full. */
   written: number;
-  /** Their bytes. */
+  /** The bytes of these messages. */
   bytes: number;
-  /** Requests that the server answered with a result. */
+  /** Requests whose response has a result. */
   confirmed: number;
-  /** Events that rejected, by cause. */
+  /** Events that failed, by cause. */
   failed: FailedCounts;
-  /** Responses that settled nothing, and were ignored. */
+  /** Responses that belong to no request, and were ignored. */
   unmatched: number;
   /** Connections that were opened. */
   connects: number;
@@ -42,15 +42,15 @@ export interface Counters {
 
 /** Counters of an {@linkcode EventClient}, from its start. */
 export interface EventClientStats extends Counters {
-  /** Events that wait to be written, now. */
+  /** Events that wait to be written now. */
   queued: number;
-  /** The text that waits to be written, in UTF-16 code units, now. */
+  /** The text that waits to be written now, in UTF-16 code units. */
   queuedBytes: number;
-  /** Requests that wait for their response, now. */
+  /** Requests that wait for their responses now. */
   inFlight: number;
 }
 
-/** Counters that have counted nothing. */
+/** Makes counters that are all 0. */
 export function newCounters(): Counters {
   return {
     raised: 0,

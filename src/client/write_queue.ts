@@ -1,5 +1,5 @@
 /**
- * What waits to be written, in order.
+ * The deliveries that wait to be written, in order.
  *
  * @module
  */
@@ -7,24 +7,22 @@
 import { type Delivery, QUEUED } from "./delivery.ts";
 
 /**
- * How much text one write has, unless a message is longer: about as much as one
- * packet of the loopback or one write to a network card can carry, 65,483 bytes.
- * With 64 KiB a small packet follows each large one. Of a larger write less
- * could be said when it fails in the middle, as every event in it may have
- * arrived.
+ * The text of one write has about this length; a longer message is written alone.
+ * 60 KiB fit one packet of the loopback (65,483 bytes). When a larger write
+ * failed, more events would be in doubt.
  */
 export const WRITE_LENGTH: number = 60 * 1024;
 
 const encoder = new TextEncoder();
 
-/** The deliveries that no byte has left of. */
+/** Deliveries of which no byte has left. */
 export class WriteQueue {
   #deliveries: Delivery[] = [];
-  /** The index of the first; those before it were taken. */
+  /** The index of the first delivery that was not taken. */
   #first = 0;
-  /** How many of the others were removed, and are passed over. */
+  /** How many later entries are settled and will be skipped. */
   #removed = 0;
-  /** The batch that notifications of this turn may still join. */
+  /** The batch that more notifications of this turn may join. */
   #batch: Delivery | undefined;
   #events = 0;
   #length = 0;
@@ -43,7 +41,7 @@ export class WriteQueue {
     return this.#events === 0;
   }
 
-  /** Adds a delivery; one that `isBatch` may be joined until the turn ends. */
+  /** Adds a delivery. With `isBatch`, others may join it until the turn ends. */
   add(delivery: Delivery, isBatch: boolean): void {
     const { length } = delivery.text;
     this.#batch = isBatch && length < WRITE_LENGTH ? delivery : undefined;
@@ -52,7 +50,7 @@ export class WriteQueue {
     this.#length += length;
   }
 
-  /** The batch that a notification with this time-out may join. */
+  /** Returns the batch that a notification with this time-out may join. */
   batchFor(timeoutMs: number): Delivery | undefined {
     const batch = this.#batch;
     return batch?.options.timeoutMs === timeoutMs ? batch : undefined;
@@ -66,18 +64,18 @@ export class WriteQueue {
     this.#events++;
     this.#length += text.length;
     if (batch.text.length < WRITE_LENGTH) return;
-    // As bytes it takes the least memory, and it is encoded once in any case.
+    // Bytes take less memory, and the text must be encoded anyway.
     batch.bytes = encoder.encode(batch.text);
     batch.text = "";
     this.#batch = undefined;
   }
 
-  /** Lets nothing more join what was raised in this turn. */
+  /** Ends the turn: notifications of later turns do not join its batch. */
   endTurn(): void {
     this.#batch = undefined;
   }
 
-  /** The first delivery, which stays. */
+  /** Returns the first delivery without removing it. */
   peek(): Delivery | undefined {
     const deliveries = this.#deliveries;
     while (this.#first < deliveries.length) {
@@ -90,34 +88,34 @@ export class WriteQueue {
     return undefined;
   }
 
-  /** Takes the first delivery out. */
+  /** Removes the first delivery. */
   shift(delivery: Delivery): void {
     this.#first++;
-    this.#forget(delivery);
+    this.#uncount(delivery);
     if (this.#first > 1024 && 2 * this.#first > this.#deliveries.length) {
       this.#compact();
     }
   }
 
   /**
-   * Takes a delivery out that may stand anywhere, once it is settled and before
-   * its text goes.
+   * Removes a delivery from any position. Call it after `state` is set: a delivery
+   * that is not `QUEUED` is skipped.
    */
   remove(delivery: Delivery): void {
-    this.#forget(delivery);
+    this.#uncount(delivery);
     this.#removed++;
     if (this.#removed > 1024 && 2 * this.#removed > this.#deliveries.length) {
       this.#compact();
     }
   }
 
-  /** All deliveries. */
+  /** Returns all deliveries. */
   all(): Delivery[] {
     return this.#deliveries.slice(this.#first)
       .filter(({ state }) => state === QUEUED);
   }
 
-  #forget(delivery: Delivery): void {
+  #uncount(delivery: Delivery): void {
     if (delivery === this.#batch) this.#batch = undefined;
     this.#events -= delivery.count;
     this.#length -= delivery.length;

@@ -1,23 +1,23 @@
 /**
- * Checks of options, so that a wrong one is refused at once and by its name.
+ * Checks of options. The error names the option and states the value.
  *
- * Each throws a `TypeError` for a value of a wrong type, and a `RangeError` for
- * a value out of range.
+ * Each check throws a `TypeError` if the value has a wrong type, and a
+ * `RangeError` if it is out of range.
  *
  * @module
  */
 
 import { quote } from "./errors.ts";
 
-/** The longest time that a timer takes, in milliseconds: 24 days. */
+/** The longest time that a timer can be set for, in milliseconds: 24 days. */
 export const MAX_TIMEOUT_MS = 0x7fffffff;
 
-/** Checks a whole number from 1. */
+/** Checks that a value is an integer of at least 1. */
 export function checkPositiveInteger(name: string, value: unknown): void {
   checkInteger(name, value, 1, Number.MAX_SAFE_INTEGER);
 }
 
-/** Checks a whole number from `min` to `max`. */
+/** Checks that a value is an integer from `min` to `max`. */
 export function checkInteger(
   name: string,
   value: unknown,
@@ -35,7 +35,7 @@ export function checkInteger(
   }
 }
 
-/** Checks milliseconds: more than 0, and no more than a timer takes. */
+/** Checks milliseconds: more than 0, and at most {@linkcode MAX_TIMEOUT_MS}. */
 export function checkMs(name: string, value: unknown): void {
   const expected = `milliseconds, more than 0 and at most ${MAX_TIMEOUT_MS}`;
   checkNumber(name, value, expected);
@@ -44,7 +44,7 @@ export function checkMs(name: string, value: unknown): void {
   }
 }
 
-/** Checks milliseconds as {@linkcode checkMs} does; `Infinity` is fine too. */
+/** Checks milliseconds as {@linkcode checkMs} does, but allows `Infinity`. */
 export function checkMsOrInfinity(name: string, value: unknown): void {
   if (value === Infinity) return;
   const expected =
@@ -55,26 +55,26 @@ export function checkMsOrInfinity(name: string, value: unknown): void {
   }
 }
 
-/** Checks `true` or `false`. */
+/** Checks that a value is `true` or `false`. */
 export function checkBoolean(name: string, value: unknown): void {
   if (typeof value !== "boolean") {
     throw wrongType(name, value, "true or false");
   }
 }
 
-/** Checks a text that is not empty. */
+/** Checks that a value is a string and is not empty. */
 export function checkText(name: string, value: unknown): void {
   if (typeof value !== "string" || value === "") {
     throw wrongType(name, value, "a non-empty string");
   }
 }
 
-/** Checks a function. */
+/** Checks that a value is a function. */
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== "function") throw wrongType(name, value, "a function");
 }
 
-/** Checks a signal, or none. */
+/** Checks that a value is an `AbortSignal` or `undefined`. */
 export function checkSignal(
   signal: AbortSignal | null | undefined,
 ): void {
@@ -103,7 +103,7 @@ function outOfRange(name: string, value: number, expected: string): RangeError {
   return new RangeError(`Cannot use ${name} ${value}: expected ${expected}`);
 }
 
-/** A value of any type, as code would have it where that is short. */
+/** Shows a value as it stands in code, or its type if that would be long. */
 function show(value: unknown): string {
   switch (typeof value) {
     case "string":

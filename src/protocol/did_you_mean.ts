@@ -1,10 +1,13 @@
 /**
- * Which known name was probably meant.
+ * Suggestions for names that are not known.
  *
  * @module
  */
 
-/** `, did you mean "raise"?` for a name within two typing errors, or nothing. */
+/**
+ * Returns `, did you mean "raise"?` if a known name is at most two typing errors
+ * away, else an empty string.
+ */
 export function didYouMean(name: string, known: readonly string[]): string {
   const [best] = known
     .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
@@ -15,7 +18,7 @@ export function didYouMean(name: string, known: readonly string[]): string {
   return best === undefined ? "" : `, did you mean "${best.candidate}"?`;
 }
 
-/** The least number of letters to insert, delete or replace (Levenshtein). */
+/** Counts the letters to insert, delete or replace (the Levenshtein distance). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

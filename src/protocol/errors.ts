@@ -1,25 +1,25 @@
 /**
  * The errors that callers catch.
  *
- * A wrong socket or wrong params are the caller's mistake and are thrown at
- * once: {@linkcode SocketSyntaxError}, {@linkcode ParamsError}. An event that
- * could not be delivered rejects with a {@linkcode DeliveryError}.
+ * A {@linkcode SocketSyntaxError} or a {@linkcode ParamsError} is thrown at once:
+ * the caller gave a wrong socket or wrong params. When an event could not be
+ * delivered, the promise rejects with a {@linkcode DeliveryError}.
  *
  * @module
  */
 
-/** A socket that cannot be parsed. */
+/** Thrown when a socket cannot be parsed. */
 export class SocketSyntaxError extends SyntaxError {
   /** The name of the class. */
   override name = "SocketSyntaxError";
-  /** The text that was to be a socket. */
+  /** The text that is not a socket. */
   readonly socket: string;
-  /** Where it went wrong: an index into `socket`, from 0. */
+  /** The index in `socket` of the first wrong character, from 0. */
   readonly position: number;
-  /** What would have been right at that position. */
+  /** What was expected at that position. */
   readonly expected: string;
 
-  /** Constructs an error for `socket`, which at `position` is not `expected`. */
+  /** Constructs an error: `socket` does not have `expected` at `position`. */
   constructor(socket: string, position: number, expected: string) {
     const rest = socket.slice(position, position + 40);
     super(
@@ -34,14 +34,14 @@ export class SocketSyntaxError extends SyntaxError {
   }
 }
 
-/** Params that a JSON-RPC message cannot carry unchanged. */
+/** Thrown when a JSON-RPC message cannot carry params unchanged. */
 export class ParamsError extends TypeError {
   /** The name of the class. */
   override name = "ParamsError";
-  /** The path to the offending value, such as `params.caller.bytes`. */
+  /** The path to the wrong value, such as `params.caller.bytes`. */
   readonly path: string;
 
-  /** Constructs an error for the value at `path`; `problem` says what is so. */
+  /** Constructs an error for the value at `path`; `problem` says what is wrong. */
   constructor(path: string, problem: string, options?: ErrorOptions) {
     super(`Cannot use ${path}: ${problem}`, options);
     this.path = path;
@@ -55,16 +55,16 @@ export interface DeliveryErrorOptions extends ErrorOptions {
 }
 
 /**
- * An event that was not delivered, or of which nobody knows. The base of all
- * errors that a raised event rejects with, save an abort by the caller's own
- * signal.
+ * The base class of all errors that `raise` rejects with: the event was not
+ * delivered, or it is not known whether it was. (When the caller's own signal
+ * aborts, `raise` rejects with the signal's reason instead.)
  */
 export class DeliveryError extends Error {
   /** The name of the class. */
   override name = "DeliveryError";
   /**
-   * `false`: no byte of the event left, so raising it again cannot repeat it.
-   * `true`: the server may have received it; only it can tell.
+   * Whether the server may have received the event. If `false`, no byte of the
+   * event was sent, so raising it again cannot deliver it twice.
    */
   readonly mayHaveArrived: boolean;
 
@@ -76,44 +76,44 @@ export class DeliveryError extends Error {
 }
 
 /**
- * No connection could be opened: refused, unreachable, unknown name, or no
- * permission to use the network. The reason is the `cause`.
+ * No connection could be opened: it was refused, the host is unreachable, its
+ * name is unknown, or the network permission is missing. The `cause` is the error
+ * of the function `connect`.
  */
 export class ConnectError extends DeliveryError {
   /** The name of the class. */
   override name = "ConnectError";
 }
 
-/** The connection ended, or the client was closed, before the event was done. */
+/** The connection was lost, or the client closed, before the event was delivered. */
 export class ConnectionClosedError extends DeliveryError {
   /** The name of the class. */
   override name = "ConnectionClosedError";
 }
 
-/** The event was not done within its time-out. */
+/** The event was not delivered within its time-out. */
 export class DeliveryTimeoutError extends DeliveryError {
   /** The name of the class. */
   override name = "DeliveryTimeoutError";
 }
 
-/** More bytes wait for the server than `maxQueueBytes` allows. */
+/** The queue is full: with this event, more than `maxQueueBytes` would wait. */
 export class QueueFullError extends DeliveryError {
   /** The name of the class. */
   override name = "QueueFullError";
 }
 
-/** The server's bytes or its reply are not JSON-RPC 2.0. */
+/** The server's response is not JSON-RPC 2.0. */
 export class ProtocolError extends DeliveryError {
   /** The name of the class. */
   override name = "ProtocolError";
 }
 
 /**
- * A JSON-RPC 2.0 error object. A confirmed event rejects with it when the
- * server answers with an error; a handler of `serveEvents` throws it to answer
- * with one.
+ * The server responded with a JSON-RPC 2.0 error object. `raise` rejects with it
+ * in sync mode. A handler of `serveEvents` throws it to respond with an error.
  *
- * @example What a handler throws reaches the one who raised the event
+ * @example `raise` rejects with the error that a handler throws
  * ```ts
  * import { assertRejects } from "@std/assert";
  * import { EventClient, serveEvents, ServerError } from "../../mod.ts";
@@ -128,9 +128,9 @@ export class ProtocolError extends DeliveryError {
 export class ServerError extends DeliveryError {
   /** The name of the class. */
   override name = "ServerError";
-  /** The error's code; 0 when the server gave none that is a number. */
+  /** The error's code; 0 if the response has no number as code. */
   readonly code: number;
-  /** The error's `data`: any JSON value; `undefined` when absent. */
+  /** The error's `data`: any JSON value, or `undefined` if absent. */
   readonly data: unknown;
 
   /** Constructs the error object `{ code, message, data }`. */
@@ -142,8 +142,8 @@ export class ServerError extends DeliveryError {
 }
 
 /**
- * Quotes text for an error message: short, and with nothing in it that a
- * terminal would act upon.
+ * Quotes text for an error message. Cuts it after 100 characters, and escapes
+ * characters that control a terminal.
  */
 export function quote(text: string): string {
   const short = text.length > 100 ? `${text.slice(0, 100)}…` : text;
@@ -153,18 +153,18 @@ export function quote(text: string): string {
   );
 }
 
-/** How much of a text by somebody else goes into an error message. */
+/** How many characters of a foreign text go into an error message. */
 const MAX_BRIEF = 500;
 
-/** The beginning of a text that may be of any length. */
+/** Cuts a text that may be long, for an error message. */
 export function brief(text: string): string {
   return text.length > MAX_BRIEF ? `${text.slice(0, MAX_BRIEF)}…` : text;
 }
 
-/** The message of whatever was thrown, by code of any make. */
+/** Returns the message of an error, or of any other value that was thrown. */
 export function messageOf(error: unknown): string {
   try {
-    // Node tries all addresses of a host, and says nothing but these errors.
+    // Node gives one error for each address of a host, and no message of its own.
     if (error instanceof AggregateError && error.message === "") {
       return brief(error.errors.map(messageOf).join("; "));
     }

@@ -1,6 +1,6 @@
 /**
- * Types of events and their params: so that a wrong name, or a value that JSON
- * cannot carry, does not compile.
+ * Types of events and their params. With them, a wrong name or a value that JSON
+ * cannot carry does not compile.
  *
  * @module
  */
@@ -9,21 +9,21 @@ import type { JsonText, JsonValue } from "./json.ts";
 import type { EventParams, NamedParams } from "./params.ts";
 
 /**
- * The events that an application knows: a type that maps the name of each to the
+ * The events of an application: a type that maps the name of each event to the
  * type of its params, such as `interface Events { E_PIKE_BLOCKED: { ip: string } }`.
  */
 // deno-lint-ignore ban-types
 export type EventMap = {};
 
-/** The events of an application that names none: any name, any params. */
+/** The default for applications without such a type: any name, any params. */
 export type AnyEvents = { [event: string]: EventParams };
 
 /** The names of events. */
 export type EventName<Events extends EventMap> = keyof Events & string;
 
 /**
- * The part of a type that JSON carries: what it cannot carry, such as a `Date` or
- * a function, becomes `never`. A value of type `unknown` is checked at run time.
+ * The type `T` with `never` for each part that JSON cannot carry, such as a `Date`
+ * or a function. A part of type `unknown` stays: its value is checked at run time.
  */
 export type Carried<T> = T extends JsonValue | NamedParams | JsonText ? T
   : unknown extends T ? T
@@ -31,7 +31,7 @@ export type Carried<T> = T extends JsonValue | NamedParams | JsonText ? T
     ? never
   : { readonly [K in keyof T]: Carried<T[K]> };
 
-/** The params that an event can be raised with; `P` is what was given. */
+/** The type that params must have; `P` is the type of the params given. */
 export type ParamsOf<
   Events extends EventMap,
   Name extends EventName<Events>,

@@ -1,5 +1,5 @@
 /**
- * JSON values, and JSON texts that go on as they came.
+ * JSON values, and JSON texts that are not changed.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { type ParamsError, quote } from "./errors.ts";
 import { refusalOf } from "./json_check.ts";
 
-/** A value that JSON carries unchanged. */
+/** A value that JSON can carry unchanged. */
 export type JsonValue =
   | string
   | number
@@ -25,9 +25,9 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * A JSON text that goes on as it came: what a parsed value loses stays, such as
- * numbers that a double cannot hold, repeated names, and the order of names that
- * look like integers.
+ * A JSON text that goes out as it is. It keeps what a parsed value loses: numbers
+ * that a double cannot hold, repeated names, and the order of names that look
+ * like integers.
  *
  * @example
  * ```ts
@@ -54,7 +54,7 @@ export class JsonText {
   constructor(text: string) {
     if (typeof text !== "string") {
       throw new TypeError(
-        `Cannot use a JSON text that is ${typeof text}: expected a string`,
+        `Cannot use a JSON text of type ${typeof text}: expected a string`,
       );
     }
     try {
@@ -68,7 +68,7 @@ export class JsonText {
     this.text = text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
   }
 
-  /** Parses the text, which loses what this class keeps. */
+  /** Parses the text. The value loses what the text keeps. */
   parse(): JsonValue {
     return JSON.parse(this.text);
   }
@@ -80,8 +80,8 @@ export class JsonText {
 }
 
 /**
- * Formats a value as JSON text, or gives the text of a {@linkcode JsonText}. The
- * value is called `name` in errors.
+ * Formats a value as JSON text, or returns the text of a {@linkcode JsonText}.
+ * Errors call the value `name`.
  *
  * @throws {ParamsError} if JSON cannot carry the value unchanged.
  */

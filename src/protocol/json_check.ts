@@ -1,9 +1,8 @@
 /**
- * Whether JSON can carry a value unchanged, and where it cannot.
+ * Checks that JSON can carry a value unchanged.
  *
- * `JSON.stringify` drops or replaces what it cannot carry: `undefined`, `NaN`,
- * functions, the class of an object. Here such a value is refused with the
- * path to it.
+ * `JSON.stringify` drops or replaces `undefined`, `NaN`, functions and the class
+ * of an object. Here such a value is refused, with the path to it.
  *
  * @module
  */
@@ -12,24 +11,27 @@ import { ParamsError, quote } from "./errors.ts";
 import { MAX_DEPTH } from "./json_stream.ts";
 
 /**
- * How long a value may be, in characters, about: one that has no end, such as a
- * `Proxy` that makes its members up, is refused in time.
+ * About how long a value may be, in characters. Without a limit, the check of a
+ * `Proxy` that always has one more member would not end.
  */
 const MAX_LENGTH = 16 * 1024 * 1024;
 
-/** What is wrong with a value, and the names and indexes that lead to it. */
+/** A wrong value: the names and indexes that lead to it, and what is wrong. */
 interface Problem {
   readonly path: (string | number)[];
   readonly text: string;
   readonly cause?: unknown;
 }
 
-/** How much longer the value may be. */
+/** How many more characters the value may have. */
 interface Budget {
   left: number;
 }
 
-/** Returns why JSON cannot carry `value`, which is called `name`, if so. */
+/**
+ * Returns the error if JSON cannot carry `value` unchanged, else `undefined`. The
+ * error calls the value `name`.
+ */
 export function refusalOf(
   value: unknown,
   name: string,
@@ -46,7 +48,7 @@ export function refusalOf(
   );
 }
 
-/** An error for what stands at a path. */
+/** Makes the error for the value at a path. */
 export function refuse(
   path: readonly (string | number)[],
   problem: string,
@@ -59,7 +61,7 @@ export function refuse(
   );
 }
 
-/** A value's kind for an error message, such as "a Date object". */
+/** Describes a value's kind for an error message, such as "a Date object". */
 export function describe(value: unknown): string {
   switch (typeof value) {
     case "function":
@@ -76,7 +78,7 @@ export function describe(value: unknown): string {
   }
 }
 
-/** Whether an object is an object literal, a parsed one, or has no prototype. */
+/** Whether an object has the prototype of an object literal, or none. */
 export function isPlain(object: object): boolean {
   const prototype = Object.getPrototypeOf(object);
   return prototype === Object.prototype || prototype === null ||
@@ -88,7 +90,7 @@ export function isPlain(object: object): boolean {
 function isScalar(value: unknown): boolean {
   switch (typeof value) {
     case "number":
-      return value - value === 0; // not so for NaN and the infinities
+      return value - value === 0; // false for NaN and the infinities
     case "string":
     case "boolean":
       return true;
@@ -98,8 +100,8 @@ function isScalar(value: unknown): boolean {
 }
 
 /**
- * Whether JSON carries a value, for sure; if not, {@linkcode refusalOf} says
- * whether and where it does not.
+ * Whether JSON can surely carry a value. If `false`, {@linkcode refusalOf} finds
+ * out whether it can.
  */
 export function isCarried(value: unknown): boolean {
   try {
@@ -111,9 +113,10 @@ export function isCarried(value: unknown): boolean {
 }
 
 /**
- * How much room an object leaves, of so many characters; a negative number if
- * there is too little, or it may be that JSON cannot carry it. Most params need
- * no more than this, so it makes nothing, and looks at each member once.
+ * Returns how many of `before` characters are left after an object. The result is
+ * negative if none are left, or if JSON perhaps cannot carry the object. This is
+ * the whole check for most params, so it allocates nothing and looks at each
+ * member once.
  */
 function roomAfter(value: object, depth: number, before: number): number {
   if (depth >= MAX_DEPTH) return -1;
@@ -143,9 +146,9 @@ function roomAfter(value: object, depth: number, before: number): number {
 }
 
 /**
- * Whether an array is the match of a regular expression, which has properties
- * that JSON would drop. To look for any such property takes as long as
- * `JSON.stringify` itself.
+ * Whether an array is the match of a regular expression. It has properties that
+ * JSON would drop. Other arrays with such properties are not looked for: that
+ * takes as long as `JSON.stringify` itself.
  */
 function isMatch(array: readonly unknown[]): boolean {
   return (array as { index?: unknown }).index !== undefined;
@@ -162,7 +165,7 @@ function problemOf(
   if (budget.left < 0) {
     return {
       path: [],
-      text: `up to here the params are longer than ${MAX_LENGTH} characters`,
+      text: `up to here, the params are longer than ${MAX_LENGTH} characters`,
     };
   }
   if (isScalar(value)) return undefined;
@@ -172,7 +175,7 @@ function problemOf(
       text: `it is ${describe(value)}, which is not a JSON value`,
     };
   }
-  // The message around it is a level too.
+  // The message around the params is a level too.
   if (depth >= MAX_DEPTH) return { path: [], text: TOO_DEEP };
   let key: string | number | undefined;
   try {
@@ -184,7 +187,7 @@ function problemOf(
         if (problem !== undefined) return at(i, problem);
       }
       return isMatch(value)
-        ? { path: [], text: "it is a match, with properties that JSON drops" }
+        ? { path: [], text: "it is a RegExp match, JSON drops its properties" }
         : undefined;
     }
     if (!isPlain(value)) {
@@ -218,7 +221,10 @@ function at(key: string | number, problem: Problem): Problem {
   return problem;
 }
 
-/** How many steps of a path lead to an object that is one of its ancestors. */
+/**
+ * Returns the number of steps after which a path comes back to an object that it
+ * has passed, or `undefined`.
+ */
 function endOfCycle(
   root: unknown,
   path: readonly (string | number)[],
@@ -237,7 +243,7 @@ function className(object: object): unknown {
   return Object.getPrototypeOf(object)?.constructor?.name;
 }
 
-/** The text as {@linkcode quote} shows it, without the quotes. */
+/** Returns the text as {@linkcode quote} shows it, without the quotes. */
 function shown(text: string): string {
   return quote(text).slice(1, -1);
 }

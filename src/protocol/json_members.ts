@@ -1,8 +1,8 @@
 /**
- * The parts of a JSON object or array as texts, as they came.
+ * The parts of a JSON text, as texts.
  *
  * `JSON.parse` loses repeated names, the order of names that look like integers,
- * and digits of large numbers. The texts keep them.
+ * and digits of large numbers. These texts keep them.
  *
  * @module
  */
@@ -13,10 +13,10 @@ const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 export type MemberText = readonly [name: string, value: string];
 
 /**
- * The members of a JSON object in their order, repeated names included.
+ * Returns the members of a JSON object in order, repeated names included, or an
+ * empty array if `text` is not an object.
  *
- * `text` must be valid JSON: give it what `JSON.parse` has taken. Of a text that
- * is not an object there are none.
+ * `text` must be valid JSON, as `JSON.parse` accepts it.
  *
  * @example
  * ```ts
@@ -42,23 +42,23 @@ export function membersOf(text: string): MemberText[] {
 }
 
 /**
- * The elements of a JSON array as texts. `text` must be valid JSON. Of a text
- * that is not an array there are none.
+ * Returns the elements of a JSON array as texts, or an empty array if `text` is
+ * not an array. `text` must be valid JSON.
  */
 export function elementsOf(text: string): string[] {
   return text.trimStart()[0] === "[" ? partsOf(text) : [];
 }
 
 /**
- * The value of a member of a JSON object as text, or `undefined`; of several
- * that have this name the last, as `JSON.parse` takes it. `text` must be valid
- * JSON.
+ * Returns the value of a member of a JSON object as text, or `undefined`. Of
+ * several members with this name it takes the last, as `JSON.parse` does. `text`
+ * must be valid JSON.
  */
 export function memberText(text: string, name: string): string | undefined {
   return membersOf(text).findLast(([other]) => other === name)?.[1];
 }
 
-/** How deep the brackets of a JSON text are nested. */
+/** Returns how deep the brackets of a JSON text are nested. */
 export function depthOf(text: string): number {
   let depth = 0, deepest = 0;
   for (let i = 0; i < text.length; i++) {
@@ -78,7 +78,7 @@ export function depthOf(text: string): number {
   return deepest;
 }
 
-/** What stands between the outermost brackets, cut at the commas. */
+/** Splits the text between the outermost brackets at the commas. */
 function partsOf(text: string): string[] {
   const parts: string[] = [];
   let depth = 0, start = 0;
@@ -101,7 +101,7 @@ function partsOf(text: string): string[] {
   return parts;
 }
 
-/** The index after the quote that ends a string. */
+/** Returns the index after the quote that ends a string. */
 function endOfString(text: string, start: number): number {
   for (let i = start; i < text.length; i++) {
     const c = text.charCodeAt(i);

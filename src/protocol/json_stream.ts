@@ -1,6 +1,6 @@
 /**
- * Whole JSON texts out of bytes that arrive in any pieces, for connections on
- * which one text follows another with nothing between them.
+ * Splits a stream of bytes into JSON texts that follow each other with nothing
+ * between them.
  *
  * @module
  */
@@ -8,24 +8,24 @@
 import { checkPositiveInteger } from "./checks.ts";
 
 /**
- * How large one JSON text may be by default, in bytes of UTF-8. OpenSIPS
- * reads a SIP message into 65,535 bytes; escaped in full that is under 384 KiB,
- * so an event that carries one fits twice. And a thousand hostile peers that
- * each send an endless text cost 1 GiB together, not more.
+ * How large one JSON text may be by default, in bytes of UTF-8. A SIP message of
+ * OpenSIPS has at most 65,535 bytes; with each byte escaped these are less than
+ * 384 KiB, so two of them fit into an event. A thousand hostile peers that each
+ * send an endless text together take at most 1 GiB of memory.
  */
 export const MAX_MESSAGE_BYTES: number = 1024 * 1024;
 
 /**
- * How deep a text may be nested. cJSON, which OpenSIPS and many receivers read
- * with, refuses more (`CJSON_NESTING_LIMIT`); and code that walks through a
- * parsed value, `JSON.stringify` among it, runs out of stack at some depth.
+ * How deep a text may be nested. The parser of OpenSIPS and of many receivers,
+ * cJSON, refuses more (`CJSON_NESTING_LIMIT`). Code that walks through a deeper
+ * value, such as `JSON.stringify`, may run out of stack.
  */
 export const MAX_DEPTH = 1000;
 
 /** Options of {@linkcode JsonStream}. */
 export interface JsonStreamOptions {
   /**
-   * The largest text that is taken, in bytes of UTF-8.
+   * The largest text accepted, in bytes of UTF-8.
    *
    * @default {1048576}
    */
@@ -33,14 +33,14 @@ export interface JsonStreamOptions {
 }
 
 /**
- * Where in a text the scan stands.
+ * The position of the scan.
  *
- * | state | next |
- * |---|---|
- * | between | the start of a text: scalar, string, nested |
- * | scalar | a number or a literal at the top level: between |
- * | nested | inside of brackets: string, between |
- * | string | inside of quotes: nested; at the top level: between |
+ * | state | position | next |
+ * |---|---|---|
+ * | between | between two texts | a text begins: scalar, string, nested |
+ * | scalar | in a number or literal at the top level | it ends: between |
+ * | nested | inside brackets | a quote: string; the last bracket: between |
+ * | string | inside quotes | the closing quote: nested, or at the top level between |
  */
 type State = "between" | "scalar" | "nested" | "string";
 
@@ -52,17 +52,18 @@ const BYTE_ORDER_MARK = 0xfeff;
 /**
  * Splits a stream of bytes into whole JSON texts.
  *
- * It finds the end of a text by its brackets and quotes and does not parse it:
- * `JSON.parse` decides whether a text is JSON. Numbers and literals at the
- * top level end where something else begins. Texts need nothing between them;
- * white space and byte order marks are skipped. Bytes that are not UTF-8 become
- * U+FFFD, as they do with a `TextDecoder`, and are counted by
- * {@linkcode JsonStream.replaced}. Bytes that were pushed may be reused.
+ * A `JsonStream` finds the end of a text by its brackets and quotes. It does not
+ * parse the text: `JSON.parse` decides whether a text is JSON. A number or a
+ * literal at the top level ends before the first character that cannot belong to
+ * it. White space and byte order marks between texts are skipped. Bytes that are
+ * not UTF-8 become U+FFFD, as with a `TextDecoder`, and are counted in
+ * {@linkcode JsonStream.replaced}.
  *
- * Give it bytes with {@linkcode JsonStream.push}, then take texts with
- * {@linkcode JsonStream.next} until there is none. At the end of the bytes,
- * call {@linkcode JsonStream.end} and take the last ones. When the bytes are
- * wrong, `next` throws after all texts before that point, and again at each call.
+ * Add bytes with {@linkcode JsonStream.push}; their buffer may be reused. Then
+ * call {@linkcode JsonStream.next} until it returns `undefined`. After the last
+ * bytes, call {@linkcode JsonStream.end}, and `next` again. If the bytes are
+ * wrong, `next` returns all texts before the wrong place. After that, each call
+ * throws.
  *
  * @example
  * ```ts
@@ -78,16 +79,16 @@ const BYTE_ORDER_MARK = 0xfeff;
 export class JsonStream {
   readonly #maxMessageBytes: number;
   readonly #decoder: TextDecoder = new TextDecoder("utf-8", {
-    ignoreBOM: true, // "ignore" here means: do not strip it
+    ignoreBOM: true, // "ignore" means: keep the byte order mark
   });
-  /** What was decoded, and how much of it has been scanned. */
+  /** The last piece, decoded, and how much of it has been scanned. */
   #piece = "";
   #at = 0;
-  /** The text under way, as far as it came in earlier pieces. */
+  /** The beginning of the current text, from earlier pieces. */
   #begun = "";
   #state: State = "between";
   #depth = 0;
-  /** Whether the piece before ended with a backslash that escapes. */
+  /** Whether the previous piece ended with a backslash that escapes. */
   #isEscaped = false;
   #isEnded = false;
   #replaced = 0;
@@ -96,7 +97,7 @@ export class JsonStream {
   #failure: Error | undefined;
 
   /**
-   * Constructs a stream that has seen nothing.
+   * Constructs a stream without any bytes.
    *
    * @throws {TypeError} if `maxMessageBytes` is not a number.
    * @throws {RangeError} if `maxMessageBytes` is not a positive integer.
@@ -108,19 +109,19 @@ export class JsonStream {
   }
 
   /**
-   * Whether the bytes end in the middle of a text, once `next` has returned
-   * `undefined`.
+   * Whether the bytes so far end in the middle of a text. Valid after `next` has
+   * returned `undefined`.
    */
   get inText(): boolean {
     return this.#state !== "between";
   }
 
-  /** How many times bytes that are not UTF-8 have become U+FFFD. */
+  /** How many U+FFFD were put in place of bytes that are not UTF-8. */
   get replaced(): number {
     return this.#replaced;
   }
 
-  /** Takes the next piece of the stream, of any size. */
+  /** Adds the next bytes, of any number. */
   push(bytes: Uint8Array): void {
     if (this.#failure !== undefined || this.#isEnded) return;
     this.#append(this.#decoder.decode(bytes, { stream: true }), bytes);
@@ -129,8 +130,8 @@ export class JsonStream {
   /**
    * Returns the next whole text, or `undefined` when more bytes are needed.
    *
-   * @throws {SyntaxError} if no text begins with the next character, or the bytes
-   * end in the middle of a text.
+   * @throws {SyntaxError} if a JSON text cannot begin with the next character, or
+   * the stream was ended in the middle of a text.
    * @throws {RangeError} if a text is larger than `maxMessageBytes`, or nested
    * deeper than 1000 levels.
    */
@@ -147,8 +148,8 @@ export class JsonStream {
   }
 
   /**
-   * Ends the stream: no more bytes come. A number or a literal at the very end
-   * is whole then; `next` throws for any other text that is not.
+   * Ends the stream: no more bytes follow. A number or a literal at the end is now
+   * a whole text. For any other incomplete text, `next` throws.
    */
   end(): void {
     if (this.#failure !== undefined || this.#isEnded) return;
@@ -169,7 +170,7 @@ export class JsonStream {
     this.#at = 0;
   }
 
-  /** Returns the next text; at the end of the piece, keeps what has begun. */
+  /** Returns the next text. If the piece ends before it does, keeps its beginning. */
   #scan(): string | undefined {
     const piece = this.#piece, { length } = piece;
     if (this.#state === "between") {
@@ -188,7 +189,7 @@ export class JsonStream {
     return whole;
   }
 
-  /** Enters the state that the first character of a text calls for. */
+  /** Enters the state for the first character of a text. */
   #begin(first: number): void {
     this.#depth = 0;
     if (first === OPEN_BRACE || first === OPEN_BRACKET) this.#state = "nested";
@@ -198,7 +199,7 @@ export class JsonStream {
     } else throw this.#fail(unexpected(first));
   }
 
-  /** Where the text under way ends, or -1 if that is not in this piece. */
+  /** Returns the index after the current text, or -1 if the piece ends before. */
   #findEnd(piece: string, start: number): number {
     if (this.#state === "scalar") {
       let i = start;
@@ -207,7 +208,7 @@ export class JsonStream {
     }
     let i = start;
     if (this.#state === "string") {
-      // The quote that begins it is in this piece, or was in an earlier one.
+      // Skip the opening quote, unless it was in an earlier piece.
       if (this.#begun === "" && this.#depth === 0) i++;
       i = this.#endOfString(piece, i);
       if (i === -1) return -1;
@@ -249,9 +250,9 @@ export class JsonStream {
     return -1;
   }
 
-  /** The index after the quote that ends a string, or -1. */
+  /** Returns the index after the quote that ends a string, or -1. */
   #endOfString(piece: string, start: number): number {
-    if (start === piece.length) return -1; // which escapes nothing
+    if (start === piece.length) return -1; // nothing to escape yet
     const first = this.#isEscaped ? start + 1 : start;
     this.#isEscaped = false;
     let i = first;
@@ -275,7 +276,7 @@ export class JsonStream {
     this.#begun += this.#piece.slice(this.#at);
     this.#piece = "";
     this.#at = 0;
-    // It has at least as many bytes as characters.
+    // A text has at least as many bytes as characters.
     if (this.#begun.length > this.#maxMessageBytes) {
       throw this.#fail(this.#tooLarge());
     }
@@ -325,7 +326,7 @@ function isStartOfScalar(c: number): boolean {
     c === 0x74 || c === 0x66 || c === 0x6e; // t f n
 }
 
-/** How many bytes a text has in UTF-8. */
+/** Returns how many bytes a text has in UTF-8. */
 function utf8Length(text: string): number {
   let bytes = text.length;
   for (let i = 0; i < text.length; i++) {
@@ -337,14 +338,14 @@ function utf8Length(text: string): number {
   return bytes;
 }
 
-/** How many of the U+FFFD in a text were put there for other bytes. */
+/** Counts the U+FFFD in a text that were put in place of other bytes. */
 function replacedIn(text: string, last: number, bytes: Uint8Array): number {
   let count = 0;
   for (const c of text) if (c === "\ufffd") count++;
   let window = last;
   for (const byte of bytes) {
     window = (window << 8 | byte) & 0xffffff;
-    if (window === 0xefbfbd) count--; // U+FFFD itself
+    if (window === 0xefbfbd) count--; // U+FFFD itself, in UTF-8
   }
   return count;
 }

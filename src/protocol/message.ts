@@ -1,17 +1,16 @@
 /**
- * JSON-RPC 2.0 messages as OpenSIPS puts them on the wire.
+ * JSON-RPC 2.0 messages as OpenSIPS sends them.
  *
  *     {"id":null,"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{…}}
  *
- * All messages of one event to subscribers of one dialect and method begin
- * alike: that text is made once. The params of an event are formatted once for
- * all its subscribers.
+ * The messages of one event in one dialect and with one method have the same
+ * beginning. It is made once, as a {@linkcode MessageHead}. The params of an event
+ * are formatted once for all its subscribers.
  *
  * @module
  */
 
 import { checkInteger, checkText } from "./checks.ts";
-import { quote } from "./errors.ts";
 import {
   type EventParam,
   eventParamOf,
@@ -31,15 +30,16 @@ export interface BuildMessageOptions {
    */
   id?: number | undefined;
   /**
-   * The name under which the event's name goes out as the first parameter; of
-   * unnamed parameters it becomes the first. OpenSIPS: `event_param`.
+   * The name of a parameter that carries the event's name, before all others. If
+   * params are unnamed, the event's name becomes their first element. OpenSIPS:
+   * `event_param`.
    */
   eventParam?: string | undefined;
 }
 
 /**
- * Builds the message that tells of `event`, byte for byte as OpenSIPS builds
- * it for a subscriber at `socket`.
+ * Builds the message for `event`, byte for byte as OpenSIPS builds it for a
+ * subscriber at `socket`.
  *
  * Without params, a `jsonrpc:` message has `"params":{}`, and a `tcp:` message
  * has no `params`, even with an event param.
@@ -56,8 +56,8 @@ export interface BuildMessageOptions {
  * );
  * ```
  *
- * @throws {ParamsError} if `params` hold something that JSON cannot carry
- * unchanged, or a name equal to `eventParam`; the error names the path.
+ * @throws {ParamsError} if JSON cannot carry `params` unchanged, or they have a
+ * name equal to `eventParam`. The error has the path to the wrong value.
  * @throws {TypeError} if `event` or `eventParam` is not a non-empty string.
  * @throws {RangeError} if `id` is out of range.
  */
@@ -76,32 +76,33 @@ export function buildMessage(
     : formatRequest(id, formatMessage(head.request, text));
 }
 
-/** What the messages of one event to one dialect and method have in common. */
+/** The common parts of the messages of one event in one dialect and method. */
 export interface MessageHead {
   /** The event's name. */
   readonly event: string;
   /** The dialect. */
   readonly protocol: EventSocket["protocol"];
-  /** The method, unless it is the event's name. */
+  /** The method of the socket, or `undefined` if the event's name is the method. */
   readonly method: string | undefined;
   readonly eventParam: EventParam | undefined;
-  /** Of a notification: the whole message. */
+  /** The frame of a notification: the whole message. */
   readonly notification: Frame;
-  /** Of a request: the message from the comma after its id. */
+  /** The frame of a request: the message from the comma after the id. */
   readonly request: Frame;
 }
 
-/** A message but for its params. */
+/** A message without its params. */
 export interface Frame {
-  /** The text before the params; a `}` follows them. */
+  /** The text before the params. After them comes a `}`. */
   readonly before: string;
-  /** The whole message if there are no params. */
+  /** The text of a message that has no params. */
   readonly withoutParams: string;
 }
 
 /**
- * Makes the head of an event's messages: see {@linkcode buildMessage}, also for
- * the errors.
+ * Makes the head of an event's messages.
+ *
+ * @throws {TypeError} if `event` or `eventParamName` is not a non-empty string.
  */
 export function headOf(
   { protocol, method }: Pick<EventSocket, "protocol" | "method">,
@@ -132,22 +133,15 @@ export function headOf(
 
 /** Throws a TypeError unless `event` is a non-empty string. */
 export function checkEvent(event: string): void {
-  if (typeof event === "string" && event !== "") return;
-  try {
-    checkText("event", event);
-  } catch {
-    throw new TypeError(
-      `Cannot raise event ${quote(String(event))}: expected a non-empty string`,
-    );
-  }
+  checkText("event", event);
 }
 
-/** A message of the params that `formatParams` made. */
+/** Formats a message; `params` is the text that `formatParams` made. */
 export function formatMessage(frame: Frame, params: string): string {
   return params === "" ? frame.withoutParams : `${frame.before}${params}}`;
 }
 
-/** A whole request; `rest` is its text from the comma after the id. */
+/** Formats a request; `rest` is its text from the comma after the id. */
 export function formatRequest(id: number, rest: string): string {
   return `{"id":${id}${rest}`;
 }

@@ -1,22 +1,22 @@
 /**
- * The parameters of an event, and their text.
+ * The parameters of an event, and their formatting.
  *
  * @module
  */
 
 import { checkText } from "./checks.ts";
-import { ParamsError } from "./errors.ts";
+import { ParamsError, quote } from "./errors.ts";
 import { JsonText } from "./json.ts";
 import { describe, isCarried, refusalOf, refuse } from "./json_check.ts";
 import { depthOf, membersOf } from "./json_members.ts";
 import { MAX_DEPTH } from "./json_stream.ts";
 
 /**
- * The parameters of an event: named (a plain object, or {@linkcode NamedParams}
- * where order or repeated names matter), unnamed (an array), or a
+ * The parameters of an event: a plain object (named parameters), an array (unnamed
+ * ones), {@linkcode NamedParams} where order or repeated names matter, or a
  * {@linkcode JsonText} of an object or an array, which goes out as it is.
  *
- * Values are JSON values; that is checked when the event is raised.
+ * The values must be JSON values. They are checked when the event is raised.
  */
 export type EventParams =
   | { readonly [name: string]: unknown }
@@ -25,9 +25,9 @@ export type EventParams =
   | JsonText;
 
 /**
- * Named parameters in the order given, as OpenSIPS has them: a name may come
- * twice, names that look like integers stay where they are (a plain object
- * puts them first), and `__proto__` is a name like any other.
+ * Named parameters in the given order, as OpenSIPS has them. A name may be
+ * repeated. Names that look like integers keep their place; a plain object puts
+ * them first. `__proto__` is a name like any other.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ export class NamedParams implements Iterable<readonly [string, unknown]> {
       if (!Array.isArray(pair) || typeof pair[0] !== "string") {
         throw new ParamsError(
           `pairs[${i}]`,
-          "expected a pair of a name, which is a string, and a value",
+          "expected a pair of a name (a string) and a value",
         );
       }
       return [pair[0], pair[1]] as const;
@@ -68,7 +68,7 @@ export class NamedParams implements Iterable<readonly [string, unknown]> {
   }
 }
 
-/** How the event's name goes out as the first parameter. */
+/** The event's name as the first parameter. */
 export interface EventParam {
   /** The name of the parameter. */
   readonly name: string;
@@ -79,7 +79,7 @@ export interface EventParam {
 }
 
 /**
- * Returns the event param of an event; `undefined` if none is asked for.
+ * Makes the event param of an event, or returns `undefined` if `name` is.
  *
  * @throws {TypeError} if `name` is not a non-empty string.
  */
@@ -98,11 +98,11 @@ export function eventParamOf(
 }
 
 /**
- * Formats params as JSON text, the event param first. Of no params the text is
- * empty: a message without params depends on the dialect.
+ * Formats params as JSON text, with the event param first. Returns an empty string
+ * if there are no params: then the message depends on the dialect.
  *
- * @throws {ParamsError} if `params` hold something that JSON cannot carry
- * unchanged, or a name equal to that of the event param; the error names the path.
+ * @throws {ParamsError} if JSON cannot carry `params` unchanged, or they have the
+ * name of the event param. The error has the path to the wrong value.
  */
 export function formatParams(
   params: EventParams,
@@ -115,7 +115,7 @@ export function formatParams(
     text.slice(1);
 }
 
-/** Turns whatever a getter or a Proxy throws into an error of the params. */
+/** Turns an error that a getter or a Proxy throws into a `ParamsError`. */
 function guardedTextOf(
   params: EventParams,
   reserved: string | undefined,
@@ -168,7 +168,7 @@ function checkedText({ text }: JsonText, reserved: string | undefined): string {
   if (!isObject && text[0] !== "[") {
     throw refuse(
       ["params"],
-      `it is the JSON text ${text.slice(0, 40)}, expected one object or array`,
+      `it is the JSON text ${quote(text)}, expected an object or an array`,
     );
   }
   if (depthOf(text) >= MAX_DEPTH) {
@@ -187,6 +187,6 @@ function checkedText({ text }: JsonText, reserved: string | undefined): string {
 function reservedName(name: string): ParamsError {
   return refuse(
     ["params", name],
-    "the event param has that name and carries the event's name",
+    "the event param has the same name",
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Messages as the receiver of events sees them: requests and notifications.
+ * Received messages: requests and notifications.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { isObject, type JsonObject, type JsonValue } from "./json.ts";
 import { memberText } from "./json_members.ts";
 
 /**
- * The id of a request: JSON-RPC 2.0 allows a string, a number or null. A number
- * that a double cannot hold exactly is a `bigint` where it is an integer.
+ * The id of a request. JSON-RPC 2.0 allows a string, a number or null. An integer
+ * that a double cannot hold exactly is a `bigint`.
  */
 export type RequestId = string | number | bigint | null;
 
-/** A message, by its kind. */
+/** A received message, by its kind. */
 export type IncomingMessage =
   | {
     kind: "notification";
@@ -24,7 +24,7 @@ export type IncomingMessage =
     kind: "request";
     /** The id, parsed. */
     id: RequestId;
-    /** The id as JSON text, digit for digit: it goes back in the response. */
+    /** The id as JSON text, digit for digit, for the response. */
     idText: string;
     method: string;
     params: JsonObject | JsonValue[];
@@ -38,11 +38,11 @@ export type IncomingMessage =
 
 /**
  * Reads a parsed JSON value as a notification or a request, by the rules of
- * JSON-RPC 2.0. As OpenSIPS marks a notification with `"id":null`, that counts
- * as none too. Absent params, and params that are null, are `{}`.
+ * JSON-RPC 2.0. A message with `"id":null` is a notification too, because OpenSIPS
+ * sends notifications so. Params that are absent or null become `{}`.
  *
- * @param text The text of the value, if it is at hand: an id beyond 2^53 is
- * taken from it digit for digit.
+ * @param text The JSON text of `value`, if you have it. The digits of an id beyond
+ * 2^53 are read from it.
  *
  * @example
  * ```ts
@@ -95,7 +95,7 @@ function idTextOf(
     : String(id);
 }
 
-/** Whether a number may have had digits in its text that it has no more. */
+/** Whether parsing may have lost digits of a number. */
 function isBeyondDouble(id: JsonValue): id is number {
   return typeof id === "number" && !Number.isSafeInteger(id);
 }

@@ -1,5 +1,5 @@
 /**
- * JSON-RPC 2.0 responses: which request one settles and how, and their texts.
+ * JSON-RPC 2.0 responses: matching them with requests, and formatting them.
  *
  * @module
  */
@@ -10,37 +10,39 @@ import { formatJson, isObject, type JsonValue } from "./json.ts";
 /** The code of JSON-RPC 2.0 for a message that is not JSON. */
 export const PARSE_ERROR: number = -32700;
 
-/** The meaning of a response; `R` is what the caller keeps for a request. */
+/** The meaning of a response. `R` is the caller's type for a request. */
 export type Outcome<R> =
-  /** The server confirmed the request. */
+  /** The response has the result of the request. */
   | { kind: "confirmed"; id: number; request: R; result: JsonValue }
-  /** The server answered the request with an error. */
+  /** The response has an error for the request. */
   | { kind: "refused"; id: number; request: R; error: ServerError }
-  /** It responds to this request, but is no JSON-RPC 2.0 response. */
+  /** The response belongs to the request, but is not JSON-RPC 2.0. */
   | { kind: "broken"; id: number; request: R; reason: string }
-  /** It settles nothing, and is to be ignored. */
+  /** The response belongs to no request. Ignore it. */
   | { kind: "unmatched"; reason: string }
-  /** The server could not read what we sent: nothing more can be trusted. */
+  /** The server could not read what it received. Close the connection. */
   | { kind: "unreadable"; error: ServerError };
 
-/** The requests in flight by their ids, as a `Map` has them. */
+/** The requests in flight by their ids, such as a `Map`. */
 export type InFlight<R> = Pick<
   ReadonlyMap<number, R>,
   "get" | "size" | "entries"
 >;
 
 /**
- * Matches one parsed response with the requests in flight, by the rules of
- * JSON-RPC 2.0 and with tolerance for servers in use:
+ * Matches a parsed response with the requests in flight, by the rules of JSON-RPC
+ * 2.0. It tolerates some deviations of real servers:
  *
- * - `"jsonrpc"` is not looked at, and an `error` that is null counts as absent;
- * - an id may be the digits of a number as a string;
- * - an error may be a text or a list (Go's `net/rpc`, Electrum, Stratum);
- * - an error without an id belongs to the only request in flight. It belongs to
- *   none if there are several. With the code -32700 the server could not read us.
+ * - The member `jsonrpc` may have any value, and an `error` that is null counts as
+ *   absent.
+ * - An id may be a string with the digits of the number.
+ * - An error may be a string or an array (Go's `net/rpc`, Electrum, Stratum).
+ * - An error without an id belongs to the only request in flight. If there are
+ *   several requests, it belongs to none. With the code -32700, the server could
+ *   not read what it received.
  *
- * Of a batch, give the members one by one. Nothing is changed: the caller takes
- * the settled request out of `inFlight`.
+ * Call it for each member of a batch. It does not change `inFlight`: the caller
+ * removes the request.
  *
  * @example
  * ```ts
@@ -120,7 +122,7 @@ function refused<R>(id: number, request: R, error: JsonValue): Outcome<R> {
       kind: "broken",
       id,
       request,
-      reason: "its error is neither an object nor a text nor a list",
+      reason: "its error is not an object, a string or an array",
     }
     : { kind: "refused", id, request, error: serverError };
 }
@@ -152,7 +154,7 @@ function showId(id: JsonValue | undefined): string {
 }
 
 /**
- * The response that carries a result. `idText` is JSON text.
+ * Formats a response with a result. `idText` is the id as JSON text.
  *
  * @throws {ParamsError} if JSON cannot carry the result unchanged.
  */
@@ -163,9 +165,9 @@ export function formatResult(idText: string, result: unknown): string {
 }
 
 /**
- * The response that carries an error. `idText` is JSON text.
+ * Formats a response with an error. `idText` is the id as JSON text.
  *
- * @throws {ParamsError} if JSON cannot carry its data unchanged.
+ * @throws {ParamsError} if JSON cannot carry the error's data unchanged.
  */
 export function formatError(idText: string, error: ServerError): string {
   const data = error.data === undefined

@@ -1,6 +1,6 @@
 /**
- * The address of a subscriber, as OpenSIPS writes it:
- * `jsonrpc:host:port[/method]`, a *socket*; or `jsonrpcs:`, over TLS.
+ * The *socket* of a subscriber: an address as OpenSIPS writes it,
+ * `jsonrpc:host:port[/method]`, or over TLS `jsonrpcs:host:port[/method]`.
  *
  * @module
  */
@@ -10,29 +10,29 @@ import { SocketSyntaxError } from "./errors.ts";
 /** The parts of a socket. */
 export interface EventSocket {
   /**
-   * Which dialect of message goes out: `jsonrpc` is that of `event_jsonrpc`
-   * (OpenSIPS 2.4 to 3.0), `tcp` that of `event_stream` (OpenSIPS 3.1 and
-   * later). `jsonrpcs` is `jsonrpc` over TLS.
+   * The dialect of messages: `jsonrpc` for that of `event_jsonrpc` (OpenSIPS 2.4
+   * to 3.0), `tcp` for that of `event_stream` (OpenSIPS 3.1 and later). `jsonrpcs`
+   * is `jsonrpc` over TLS.
    */
   protocol: "jsonrpc" | "jsonrpcs" | "tcp";
-  /** A name, an IPv4 address, or an IPv6 address without its brackets. */
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
   host: string;
-  /** 1 to 65535. */
+  /** The port, from 1 to 65535. */
   port: number;
-  /** The method to call; absent: the event's name. */
+  /** The method. If absent, the event's name is the method. */
   method?: string | undefined;
 }
 
-/** A DNS name has at most 253 characters (RFC 1035), and addresses fewer. */
+/** A DNS name has at most 253 characters (RFC 1035), an address fewer. */
 const MAX_HOST_LENGTH = 253;
 
-/** What no host name or IPv4 address contains; the rest is the resolver's. */
+/** Characters that no host has. The resolver checks the rest. */
 const NOT_IN_HOST = /[^\p{L}\p{M}\p{N}._-]/u;
 
 /**
- * Parses a socket. The method is all that follows the first `/`, whatever it
- * contains; an empty one counts as absent. The syntax is that of OpenSIPS,
- * extended by IPv6 hosts in brackets, and by `jsonrpcs:`.
+ * Parses a socket. The method is the text after the first `/`; it may contain any
+ * characters. An empty method counts as absent. The syntax is that of OpenSIPS,
+ * with two additions: IPv6 hosts in brackets, and `jsonrpcs:`.
  *
  * @example
  * ```ts
@@ -47,13 +47,14 @@ const NOT_IN_HOST = /[^\p{L}\p{M}\p{N}._-]/u;
  * });
  * ```
  *
- * @throws {SocketSyntaxError} if `text` is not a socket; the error says where,
- * and what was expected there.
+ * @throws {SocketSyntaxError} if `text` is not a socket. The error says where it is
+ * wrong, and what was expected there.
+ * @throws {TypeError} if `text` is not a string.
  */
 export function parseSocket(text: string): EventSocket {
   if (typeof text !== "string") {
     throw new TypeError(
-      `Cannot parse socket: it is ${typeof text}, expected a string`,
+      `Cannot parse socket of type ${typeof text}: expected a string`,
     );
   }
   const scheme = /^(jsonrpcs?|tcp):/.exec(text);
@@ -144,8 +145,7 @@ function parsePort(text: string, start: number, end: number): number {
 }
 
 /**
- * Formats a socket. What {@linkcode parseSocket} gave comes out so that it
- * parses to the same value.
+ * Formats a socket. {@linkcode parseSocket} parses the result to the same value.
  *
  * @example
  * ```ts

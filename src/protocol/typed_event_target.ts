@@ -1,17 +1,17 @@
 /**
- * An `EventTarget` whose events are known by their types.
+ * An `EventTarget` with typed events.
  *
  * @module
  */
 
-/** Handles an event of the type `E`. */
+/** A listener for events of class `E`. */
 export type TypedListener<E> =
   | ((event: E) => void)
   | { handleEvent(event: E): void };
 
 /**
- * An `EventTarget` of which `Events` maps each event's type to its class: then
- * listeners that are added and removed get the right event.
+ * An `EventTarget` whose listeners are typed. `Events` maps the type of each event
+ * to its class.
  */
 export class TypedEventTarget<Events extends Record<keyof Events, Event>>
   extends EventTarget {

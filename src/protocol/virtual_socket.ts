@@ -1,6 +1,6 @@
 /**
- * Several sockets as one, for failover and balancing:
- * `virtual:POLICY socket socket …`, as OpenSIPS's `event_virtual` has it.
+ * Several sockets as one, for failover and load balancing:
+ * `virtual:POLICY socket socket …`, as in `event_virtual` of OpenSIPS.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { SocketSyntaxError } from "./errors.ts";
 import { type EventSocket, formatSocket, parseSocket } from "./socket.ts";
 
 /**
- * How an event is delivered to several sockets. `PARALLEL` tells all of them,
- * whatever becomes of one. `FAILOVER` tries them in order until one delivers.
- * `ROUND-ROBIN` takes the next at each event, whether the last one worked or
- * not.
+ * How an event is delivered to several sockets. `PARALLEL` sends it to all of
+ * them. `FAILOVER` tries one after the other until a delivery succeeds.
+ * `ROUND-ROBIN` sends each event to the next socket; a failed delivery is not
+ * repeated.
  */
 export type Policy = "PARALLEL" | "FAILOVER" | "ROUND-ROBIN";
 
@@ -20,7 +20,7 @@ export type Policy = "PARALLEL" | "FAILOVER" | "ROUND-ROBIN";
 export interface VirtualSocket {
   /** How events are delivered. */
   policy: Policy;
-  /** The sockets, of which there is at least one. */
+  /** The sockets; at least one. */
   sockets: EventSocket[];
 }
 
@@ -46,14 +46,14 @@ export const MAX_SOCKETS: number = 100;
 const PREFIX = "virtual:";
 const POLICIES = ["PARALLEL", "FAILOVER", "ROUND-ROBIN"];
 
-/** Whether `text` is meant to be a virtual socket. */
+/** Whether `text` begins like a virtual socket. */
 export function isVirtual(text: string): boolean {
   return typeof text === "string" && text.startsWith(PREFIX);
 }
 
 /**
- * Parses a virtual socket. Between its parts stand any spaces and tabs, so the
- * method of a socket in it cannot contain any.
+ * Parses a virtual socket. Spaces and tabs separate its parts, so the methods of
+ * its sockets cannot contain these.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export function isVirtual(text: string): boolean {
  * ```
  *
  * @throws {SocketSyntaxError} if `text` is not a virtual socket, one of its
- * sockets is wrong, or there are more than 100 of them; the error says where, and
+ * sockets is wrong, or there are more than 100 of them. The error says where, and
  * what was expected there.
  */
 export function parseVirtualSocket(text: string): VirtualSocket {
@@ -124,7 +124,7 @@ export function parseTarget(text: string): Target {
   return { socket: formatSocket(socket), sockets: [socket] };
 }
 
-/** Formats a virtual socket, so that it parses to the same value. */
+/** Formats a virtual socket; the result parses to the same value. */
 export function formatVirtualSocket(
   { policy, sockets }: VirtualSocket,
 ): string {

@@ -1,12 +1,12 @@
 /**
- * What a peer must not take too long for.
+ * The deadline of a session.
  *
  * @module
  */
 
 import type { Timeouts, Wait } from "../transport/timeouts.ts";
 
-/** At most one deadline at a time. */
+/** A deadline that can be set again and cleared. */
 export class Deadline {
   readonly #timeouts: Timeouts;
   #wait: Wait | undefined;
@@ -15,12 +15,12 @@ export class Deadline {
     this.#timeouts = timeouts;
   }
 
-  /** Whether there is a deadline now. */
+  /** Whether the deadline is set. */
   get isSet(): boolean {
     return this.#wait !== undefined;
   }
 
-  /** Calls `over` in so many milliseconds, instead of what was to be called. */
+  /** Sets the deadline: `over` is called after `ms`. Replaces an earlier one. */
   set(ms: number, over: () => void): void {
     this.clear();
     this.#wait = this.#timeouts.begin(ms, () => {
@@ -29,7 +29,7 @@ export class Deadline {
     });
   }
 
-  /** Calls nothing. */
+  /** Clears the deadline. */
   clear(): void {
     this.#timeouts.end(this.#wait);
     this.#wait = undefined;

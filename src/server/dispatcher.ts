@@ -1,6 +1,6 @@
 /**
- * From a message to its handler, and from what that returns to the response, by
- * the rules of JSON-RPC 2.0.
+ * Calls the handler for a message and makes the response, by the rules of
+ * JSON-RPC 2.0.
  *
  * @module
  */
@@ -18,30 +18,30 @@ export type Handlers =
   | EventHandler
   | { readonly [method: string]: EventHandler | undefined };
 
-/** A response that comes later; `undefined` if there is none. */
+/** A response that is made when a handler's promise settles. */
 export interface PendingResponse {
-  /** Whether the peer waits for it. */
+  /** Whether the peer waits for the response. */
   readonly isDue: boolean;
-  /** Never rejects. */
+  /** Resolves to the JSON text, or to `undefined` if there is no response. */
   readonly text: Promise<string | undefined>;
 }
 
-/** The JSON text of a response, or none, or one of them later. */
+/** The JSON text of a response, `undefined` if there is none, or a later one. */
 export type Response = string | undefined | PendingResponse;
 
 /**
- * How many members a batch may have: each is handled at once, and each that is
- * wrong has a response of far more bytes.
+ * How many members a batch may have. All members are handled at once, and the
+ * error for a wrong member has many more bytes than the member.
  */
 const MAX_BATCH = 1000;
 
-/** Hands messages to handlers. It never throws. */
+/** Calls handlers. It never throws. */
 export class Dispatcher {
   readonly #handlers: Handlers;
   readonly #reports: Reports;
   readonly #maxBatch: number;
 
-  /** Constructs one; a batch may have 1000 members unless given. */
+  /** Constructs a dispatcher; a batch may have 1000 members by default. */
   constructor(
     handlers: Handlers,
     reports: Reports,
@@ -52,7 +52,7 @@ export class Dispatcher {
     this.#maxBatch = maxBatch;
   }
 
-  /** Handles a message or a batch of them; `text` is its JSON text. */
+  /** Handles a message or a batch; `text` is the JSON text of `value`. */
   dispatch(value: JsonValue, text: string, origin: Origin): Response {
     if (!Array.isArray(value)) return this.#dispatchOne(value, text, origin);
     if (value.length === 0) {
@@ -147,11 +147,11 @@ export class Dispatcher {
     try {
       if (error instanceof ServerError && Number.isInteger(error.code)) {
         if (idText !== undefined) return this.#error(idText, error);
-        this.#reports.unheard(error, event);
+        this.#reports.refusedNotification(error, event);
         return undefined;
       }
     } catch (dataError) {
-      error = dataError; // JSON cannot carry its data
+      error = dataError; // JSON cannot carry the error's data
     }
     this.#reports.failed(error, event);
     return idText === undefined
@@ -173,7 +173,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof (value as PromiseLike<unknown> | null)?.then === "function";
 }
 
-/** The response to a batch, of those to its members. */
+/** Makes the response to a batch from the responses to its members. */
 function toBatch(responses: Response[]): Response {
   const pending = responses.filter((r) => typeof r === "object");
   if (pending.length === 0) return join(responses as (string | undefined)[]);

@@ -1,5 +1,5 @@
 /**
- * An event as a handler gets it.
+ * The events that handlers get.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { membersOf, memberText } from "../protocol/json_members.ts";
 import type { RequestId } from "../protocol/request.ts";
 import type { Address } from "../transport/listen.ts";
 
-/** The parameters of an event: named, or unnamed. */
+/** The parameters of an event: an object if named, an array if unnamed. */
 export type ReceivedParams = JsonObject | JsonValue[];
 
 /**
- * Whether params are named. Params without a type of their own are named or
- * unnamed; this tells TypeScript which.
+ * Whether params are named. It narrows the type of params that are not typed
+ * otherwise.
  *
  * @example
  * ```ts
@@ -32,34 +32,34 @@ export function isNamed(
 }
 
 /**
- * What can be had of an event beside its own properties. It is made when asked
- * for, and is not copied with `{ ...event }`.
+ * The members of an event that are computed when they are read. `{ ...event }` does
+ * not copy them.
  */
 export abstract class EventDetails {
-  /** The message as it came. */
+  /** The JSON text of the message, as received. */
   abstract get text(): string;
   /**
-   * The params as they came: with repeated names, in their order, and with all
-   * digits of numbers. `{}` if the message has none. They go on as they are with
-   * `new JsonText(event.paramsText)`.
+   * The JSON text of the params, as received: with repeated names, their order, and
+   * all digits of numbers. `{}` if the message has no params. To send the params on
+   * unchanged, use `new JsonText(event.paramsText)`.
    */
   abstract get paramsText(): string;
   /**
-   * Named params as pairs in their order, repeated names included, such as
-   * `new NamedParams(event.pairs)` takes them. Unnamed params have none.
+   * Named params as pairs in order, repeated names included, for
+   * `new NamedParams(event.pairs)`. Empty if the params are unnamed.
    */
   abstract get pairs(): readonly (readonly [name: string, value: JsonValue])[];
   /**
-   * Aborts when the connection is lost, or closed by the server at once, while
-   * the handler is under way: nobody takes the response any more. A peer that
-   * closes its connection before the response to its request counts as gone some
-   * two seconds later. After notifications it may close it: they are handled to
-   * their end.
+   * Aborts when the connection is lost, or `EventServer.abort` closes it, while the
+   * handler runs: the response cannot reach the peer. If the peer closes its
+   * connection before it got the response to a request, the signal aborts about
+   * two seconds later. A peer may close it after notifications: their handlers run
+   * to the end.
    */
   abstract get signal(): AbortSignal;
 }
 
-/** An event as a handler gets it. */
+/** An event that a handler gets. */
 export interface ReceivedEvent<
   Params = ReceivedParams,
   Method extends string = string,
@@ -69,28 +69,28 @@ export interface ReceivedEvent<
   /** The parameters; `{}` if the message has none. */
   params: Params;
   /**
-   * The id of a request; null for a notification, which gets no response. An
+   * The id of a request, or null for a notification, which has no response. An
    * integer beyond 2^53 is a `bigint`.
    */
   id: RequestId;
-  /** Who sent it. An IPv4 address is one, also at a listener on `[::]`. */
+  /** The address of the sender. An IPv4 peer at `[::]` has its IPv4 address. */
   peer: Address;
 }
 
 /**
- * Handles an event. What it returns, or what its promise resolves to, is the
- * result of a request; `undefined` counts as null, and a `JsonText` goes out as
- * it is. A {@linkcode ServerError} that it throws becomes the response's error.
- * Anything else that it throws is given to `onError`, and the peer gets `-32603`.
- * Events of one connection are started in the order in which they came, without
- * waiting for the handlers of those before.
+ * Handles an event. The value that it returns, or that its promise resolves to, is
+ * the result of a request: `undefined` becomes null, and a `JsonText` goes out as
+ * it is. If it throws a {@linkcode ServerError}, the response has this error. If it
+ * throws anything else, `onError` is called, and the response has the error
+ * `-32603`. Handlers for the events of one connection are called in the order of
+ * the events, and do not wait for each other.
  */
 export type EventHandler<
   Params = ReceivedParams,
   Method extends string = string,
 > = (event: ReceivedEvent<Params, Method>) => unknown;
 
-/** A handler for each method; of `Events`, the params by the event's name. */
+/** A handler for each method. `Events` maps the names of events to their params. */
 export type EventHandlers<Events> = {
   [Method in keyof Events & string]?:
     | EventHandler<
@@ -100,20 +100,20 @@ export type EventHandlers<Events> = {
     | undefined;
 };
 
-/** Any of the events that `Events` names, told apart by their `method`. */
+/** One of the events of `Events`; its `method` tells which. */
 export type EventOf<Events> = {
   [Method in keyof Events & string]: ReceivedEvent<Events[Method], Method>;
 }[keyof Events & string];
 
-/** What an event has of the connection on which it came. */
+/** The connection on which an event was received. */
 export interface Origin {
   readonly peer: Address;
   readonly signal: AbortSignal;
-  /** Takes the id of each request, in their order. */
+  /** Is called with the id of each request, in order. */
   tookRequest(id: RequestId): void;
 }
 
-/** An event of a message. What few handlers ask for is made when asked for. */
+/** The event for a message. Members that few handlers need are computed when read. */
 export class ReceivedMessage implements ReceivedEvent {
   method: string;
   params: ReceivedParams;

@@ -1,21 +1,21 @@
 /**
- * Waiting for less time than a timer can measure.
+ * Waits that are too short for a timer.
  *
  * @module
  */
 
-/** Below this, a timer rings too late, in milliseconds. */
+/** For a shorter wait, in milliseconds, a timer is not precise enough. */
 const MIN_TIMER_MS = 4;
 
-/** A wait, until a point in time on the clock of `performance.now`. */
+/** A wait until `end`, on the clock of `performance.now`. */
 interface Gap {
   readonly end: number;
   readonly over: () => void;
 }
 
 /**
- * Ends gaps between responses in time. While a gap ends soon, each turn of the
- * event loop looks at the clock, one turn for all gaps; else nothing runs.
+ * Waits for the gaps between responses. While there are gaps that end soon, it
+ * looks at the clock in each turn of the event loop, once for all gaps.
  */
 export class Gaps {
   #gaps: Gap[] = [];
@@ -38,7 +38,7 @@ export class Gaps {
   }
 
   #turn(): void {
-    // Got here, since Deno loads Node's timers for it.
+    // Read only when needed, because Deno then loads Node's timers.
     const { setImmediate } = globalThis as unknown as {
       setImmediate(run: () => void): void;
     };

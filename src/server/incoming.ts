@@ -1,5 +1,5 @@
 /**
- * Reading from a connection.
+ * Reading messages from a connection.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import type { AcceptedConnection } from "../transport/listen.ts";
 import type { MessageReader } from "./message_reader.ts";
 import type { EventServerStats } from "./reports.ts";
 
-/** What reading asks its session, and tells it. */
+/** The calls that {@linkcode Incoming} makes to its session. */
 export interface IncomingHooks {
-  /** Whether messages are wanted; else what comes is thrown away. */
+  /** Returns whether messages are wanted; if not, received bytes are discarded. */
   isServing(): boolean;
-  /** Whether one more message may be handled. */
+  /** Returns whether another message may be handled now. */
   hasRoom(): boolean;
-  /** A message has come. */
-  came(message: JsonValue, text: string): void;
-  /** All messages that came have been handled; another may have begun. */
+  /** A message was received. */
+  received(message: JsonValue, text: string): void;
+  /** All received messages were handled; the beginning of one may be left. */
   paused(): void;
-  /** What came is not JSON. */
-  broke(reason: string): void;
+  /** The received bytes are not JSON. */
+  failed(reason: string): void;
 }
 
-/** How much is read at once, at first and at most: silent peers cost little. */
+/** The buffer's size at first and at most. It is small for peers that send little. */
 const MIN_BYTES = 2 * 1024, MAX_BYTES = 64 * 1024;
 
-/** What comes from a peer. */
+/** Reads the messages of a peer. */
 export class Incoming {
   readonly #connection: AcceptedConnection;
   readonly #reader: MessageReader;
@@ -69,12 +69,12 @@ export class Incoming {
     while (!this.#take()) await this.#room();
   }
 
-  /** Goes on if it waits for room. */
+  /** Continues if it waits for room. */
   goOn(): void {
     this.#goOn?.();
   }
 
-  /** Hands on the messages that came; false if the rest has to wait for room. */
+  /** Passes messages on; returns false if the others must wait for room. */
   #take(): boolean {
     const reader = this.#reader, hooks = this.#hooks;
     while (hooks.isServing()) {
@@ -84,10 +84,10 @@ export class Incoming {
         if (text === undefined) break;
         message = JSON.parse(text);
       } catch (error) {
-        hooks.broke((error as Error).message);
+        hooks.failed((error as Error).message);
         break;
       }
-      hooks.came(message, text);
+      hooks.received(message, text);
       if (!hooks.hasRoom()) return false;
     }
     return true;

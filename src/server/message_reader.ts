@@ -1,19 +1,19 @@
 /**
- * From the bytes of a peer to the texts of messages.
+ * Splits the bytes of a peer into the texts of messages.
  *
  * @module
  */
 
 import { JsonStream } from "../protocol/json_stream.ts";
 
-/** How many bytes tell what protocol a peer speaks. */
+/** How many bytes are enough to recognize another protocol. */
 const HEAD_BYTES = 16;
 const LINE_FEED = 0x0a;
 
-/** Reads messages off the bytes of one connection. */
+/** Reads messages from the bytes of one connection. */
 export class MessageReader {
   readonly #stream: JsonStream;
-  /** The beginning of the bytes that came first, until there is a message. */
+  /** The first bytes of the connection, until there was a message. */
   #head: Uint8Array | undefined = new Uint8Array(0);
   #lastByte: number | undefined;
   #isByLine = false;
@@ -23,22 +23,25 @@ export class MessageReader {
     this.#stream = new JsonStream({ maxMessageBytes });
   }
 
-  /** Whether the bytes end in the middle of a message, after the last `next`. */
+  /**
+   * Whether the bytes so far end in the middle of a message. Valid after `next` has
+   * returned `undefined`.
+   */
   get inMessage(): boolean {
     return this.#stream.inText;
   }
 
   /**
-   * Whether a message has ended with a line feed. It is seen at the end of the
-   * bytes that came together, once `next` has returned `undefined`.
+   * Whether the peer ends messages with a line feed: pushed bytes have ended with a
+   * message and a line feed. Valid after `next` has returned `undefined`.
    */
   get isByLine(): boolean {
     return this.#isByLine;
   }
 
   /**
-   * Takes the next bytes, which may be reused. Returns how many times bytes that
-   * are not UTF-8 have become U+FFFD.
+   * Adds the next bytes; their buffer may be reused. Returns how many U+FFFD were
+   * put in place of bytes that are not UTF-8.
    */
   push(bytes: Uint8Array): number {
     if (this.#head?.length === 0) this.#head = bytes.slice(0, HEAD_BYTES);
@@ -48,7 +51,7 @@ export class MessageReader {
     return this.#stream.replaced - replaced;
   }
 
-  /** Takes the end of the bytes, and returns the same. */
+  /** Ends the bytes; returns the same number as `push`. */
   end(): number {
     const { replaced } = this.#stream;
     this.#stream.end();
@@ -59,7 +62,8 @@ export class MessageReader {
    * Returns the text of the next message, or `undefined` when more bytes are
    * needed.
    *
-   * @throws {Error} that says what is wrong with the bytes.
+   * @throws {SyntaxError} if the bytes are not JSON.
+   * @throws {RangeError} if a message is too large or nested too deep.
    */
   next(): string | undefined {
     let text: string | undefined;
@@ -78,7 +82,7 @@ export class MessageReader {
   }
 }
 
-/** What else than JSON-RPC over TCP is found at such ports, by its beginning. */
+/** Other protocols, by the first bytes of a peer that speaks them. */
 const LIKENESSES: readonly (readonly [RegExp, string])[] = [
   [/^[A-Z]{3,} sips?:|^SIP\/2/, "SIP"],
   [/^[A-Z]{3,} [/*h]|^HTTP\/|^PRI \* /, "HTTP"],

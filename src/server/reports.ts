@@ -1,5 +1,5 @@
 /**
- * Counters of a server, and telling what went wrong.
+ * The counters of a server, and its reports of problems.
  *
  * @module
  */
@@ -13,29 +13,29 @@ import type { ReceivedEvent } from "./event.ts";
 export interface EventServerStats {
   /** Connections accepted. */
   accepted: number;
-  /** Of these, refused because there were too many. */
+  /** Accepted connections that were refused because there were too many. */
   refused: number;
-  /** Connections that are open now, refused ones not counted. */
+  /** Connections that are open now, without refused ones. */
   open: number;
-  /** Notifications received; those of a batch count one by one. */
+  /** Notifications received, in batches or not. */
   notifications: number;
-  /** Requests received. */
+  /** Requests received, in batches or not. */
   requests: number;
-  /** Requests and notifications whose handlers have not ended. */
+  /** Requests and notifications whose handlers run now. */
   underWay: number;
-  /** Responses to requests and to what is invalid, errors included. */
+  /** Responses to requests and to invalid messages, with a result or an error. */
   responses: number;
-  /** Of these, responses with an error. */
+  /** Responses with an error. */
   errors: number;
-  /** Responses that could not go out, because the peer was gone. */
+  /** Responses that were not sent because the peer was gone. */
   dropped: number;
-  /** What handlers threw that is not a `ServerError`. */
+  /** Errors of handlers other than a `ServerError`, and failures to accept. */
   failed: number;
-  /** Messages that are no JSON-RPC 2.0, and peers that take too long. */
+  /** Invalid messages, and peers that were refused or took too long. */
   invalid: number;
   /** Requests and notifications for a method without a handler. */
   unhandled: number;
-  /** How many times bytes that are not UTF-8 have become U+FFFD. */
+  /** The U+FFFD that were put in place of bytes that are not UTF-8. */
   replaced: number;
   /** Bytes received. */
   bytesReceived: number;
@@ -43,33 +43,32 @@ export interface EventServerStats {
   bytesSent: number;
 }
 
-/** What a peer sent that is no event, or did that it may not. */
+/** An invalid message of a peer, or another reason to refuse the peer. */
 export interface InvalidMessage {
   /** What is wrong. */
   reason: string;
-  /** Who sent it. */
+  /** The address of the peer. */
   peer: Address;
-  /** The message as it came, if one came that is JSON. */
+  /** The JSON text of the message, if there is a message and it is JSON. */
   text?: string | undefined;
-  /** Its method, if it has one. */
+  /** The message's method, if it has one. */
   method?: string | undefined;
-  /** Its params, if it has some. */
+  /** The message's params, if it has any. */
   params?: JsonValue | undefined;
 }
 
 /** The events of an `EventServer`, for `addEventListener`. */
 export interface EventServerEventMap {
-  /** A request or a notification has a method without a handler. */
+  /** There is no handler for the method of a request or a notification. */
   unhandled: CustomEvent<{ event: ReceivedEvent }>;
   /**
-   * A handler threw something that no peer was told in full: anything but a
-   * `ServerError`, or anything at all for a notification. Without `event`: no
-   * connection could be accepted.
+   * A handler threw an error: other than a `ServerError`, or any error for a
+   * notification. Without `event`: no connection could be accepted.
    */
   error: CustomEvent<{ error: unknown; event?: ReceivedEvent | undefined }>;
-  /** A peer sent what is no event, or was one too many, or took too long. */
+  /** A peer sent an invalid message, took too long, or was refused. */
   invalid: CustomEvent<InvalidMessage>;
-  /** Something that should be looked at, in words. */
+  /** A warning, as text. */
   warning: CustomEvent<{ message: string }>;
 }
 
@@ -80,14 +79,14 @@ export interface ReportHooks {
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** How many methods without a handler are warned of, each once. */
+/** The number of methods without a handler that get a warning, each once. */
 const MAX_UNHANDLED = 100;
-/** How often the same kind of warning is given, in milliseconds. */
+/** The shortest time between two warnings that a peer can cause, in milliseconds. */
 const WARNING_MS = 1000;
-/** A response of more bytes breaks OpenSIPS, which reads 8192 at once. */
+/** OpenSIPS fails on a longer response: it reads 8192 bytes at once. */
 const MAX_OPENSIPS_BYTES = 8000;
 
-/** Counts, and tells hooks and listeners. It never throws. */
+/** Counts, and calls hooks and listeners. It never throws. */
 export class Reports {
   readonly stats: EventServerStats = {
     accepted: 0,
@@ -110,16 +109,16 @@ export class Reports {
   readonly #target: EventTarget;
   readonly #unhandled = new Set<string>();
   #hasWarnedOfLength = false;
-  /** When refusals were last warned of, and how many were not since. */
-  #refusalsAt = -Infinity;
-  #refusals = 0;
+  /** When `#warnRarely` last warned, and how many warnings it has left out since. */
+  #warnedAt = -Infinity;
+  #leftOut = 0;
 
   constructor(hooks: ReportHooks, target: EventTarget = new EventTarget()) {
     this.#hooks = hooks;
     this.#target = target;
   }
 
-  /** Takes what a handler threw, or a failure to accept. */
+  /** Reports an error of a handler, or a failure to accept. */
   failed(error: unknown, event?: ReceivedEvent): void {
     this.stats.failed++;
     const { onError = (error) => console.error(error) } = this.#hooks;
@@ -127,17 +126,17 @@ export class Reports {
     this.#dispatch("error", { error, event });
   }
 
-  /** Takes the error that would be the response to a notification. */
-  unheard(error: ServerError, event: ReceivedEvent): void {
+  /** Reports a `ServerError` for a notification, which has no response. */
+  refusedNotification(error: ServerError, event: ReceivedEvent): void {
     this.#dispatch("error", { error, event });
-    this.#warnOften(
+    this.#warnRarely(
       `The handler of ${quote(event.method)} refused a notification from ${
         formatAddress(event.peer)
       }, which has no response: ${error.code} ${quote(String(error.message))}`,
     );
   }
 
-  /** Takes an event that has no handler. */
+  /** Reports an event without a handler. */
   unhandled(event: ReceivedEvent): void {
     this.stats.unhandled++;
     this.#dispatch("unhandled", { event });
@@ -152,12 +151,12 @@ export class Reports {
     );
   }
 
-  /** Takes what is wrong with a peer, and its message if there is one. */
+  /** Reports what is wrong with a peer, and its message if there is one. */
   invalid(reason: string, peer: Address, text?: string, value?: unknown): void {
     this.stats.invalid++;
     const { onInvalid } = this.#hooks;
     if (onInvalid === undefined) {
-      this.#warnOften(`Refused from ${formatAddress(peer)}: ${brief(reason)}`);
+      this.#warnRarely(`Refused from ${formatAddress(peer)}: ${brief(reason)}`);
     } else quietly(() => onInvalid(reason, peer));
     const { method, params } = isObject(value) ? value : {} as InvalidMessage;
     this.#dispatch("invalid", {
@@ -169,8 +168,8 @@ export class Reports {
     });
   }
 
-  /** Takes each response for a peer that may be OpenSIPS. */
-  responded(text: string, peer: Address): void {
+  /** Warns if a response is too long for OpenSIPS. */
+  checkLength(text: string, peer: Address): void {
     // A character has at most three bytes.
     if (3 * text.length <= MAX_OPENSIPS_BYTES || this.#hasWarnedOfLength) {
       return;
@@ -185,16 +184,16 @@ export class Reports {
     );
   }
 
-  /** Warns of what a hostile peer can cause, so seldom that no log fills up. */
-  #warnOften(message: string): void {
+  /** Warns of something that peers can cause, but rarely, so that no log fills up. */
+  #warnRarely(message: string): void {
     const now = performance.now();
-    if (now - this.#refusalsAt < WARNING_MS) {
-      this.#refusals++;
+    if (now - this.#warnedAt < WARNING_MS) {
+      this.#leftOut++;
       return;
     }
-    const more = this.#refusals;
-    this.#refusals = 0;
-    this.#refusalsAt = now;
+    const more = this.#leftOut;
+    this.#leftOut = 0;
+    this.#warnedAt = now;
     this.#warn(more === 0 ? message : `${message} (and ${more} more before)`);
   }
 
@@ -212,9 +211,9 @@ export class Reports {
   }
 }
 
-/** Calls a hook, whose failure does no harm. */
+/** Calls a hook, and ignores its errors. */
 function quietly(hook: () => void): void {
   try {
     hook();
-  } catch { /* there is nobody left to tell */ }
+  } catch { /* the hook is where errors are reported */ }
 }

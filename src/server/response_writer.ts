@@ -1,5 +1,5 @@
 /**
- * What goes back to a peer.
+ * Writing responses to a connection.
  *
  * @module
  */
@@ -11,47 +11,47 @@ import type { EventServerStats } from "./reports.ts";
 
 const encoder = new TextEncoder();
 
-/** What a writer needs of its server. */
+/** Options of {@linkcode ResponseWriter}. */
 export interface WriterOptions {
   readonly timeouts: Timeouts;
   readonly gaps: Gaps;
-  /** How long the peer may take to read some of what was written. */
+  /** How long one write may take, in milliseconds. */
   readonly idleTimeoutMs: number;
   readonly stats: EventServerStats;
 }
 
-/** What a writer tells its session. */
+/** The calls that {@linkcode ResponseWriter} makes to its session. */
 export interface WriterHooks {
-  /** A write has ended. */
+  /** All responses were written, or a write has failed. */
   written(): void;
-  /** The peer takes no more, or took too long. */
+  /** A write has failed, or took too long. */
   lost(): void;
 }
 
 /**
- * Writes responses: with a gap between them each by a write of its own, else all
- * of one turn together.
+ * Writes responses: one at a time if there is a gap between them, else all
+ * responses of a turn together.
  *
- * A write ends as soon as the operating system has taken some bytes, and each has
- * its full time: a peer that reads slowly but steadily is not cut off.
+ * A write ends when the operating system has taken some bytes, and the time limit
+ * is for one write. So a peer that reads slowly but steadily keeps its connection.
  */
 export class ResponseWriter {
   readonly #connection: { write(bytes: Uint8Array): Promise<number> };
   readonly #pace: Pace;
   readonly #options: WriterOptions;
   readonly #hooks: WriterHooks;
-  /** Responses that wait, the first at `#next`. */
+  /** Responses; those from the index `#next` on wait to be written. */
   #texts: string[] = [];
   #next = 0;
-  /** How many characters these have. */
+  /** The number of characters that wait. */
   #length = 0;
   #delimiter = "";
   #hasBegun = false;
   #isClosed = false;
-  /** When the last write ended, and when the one under way began. */
+  /** When the last write ended, and when the write under way began. */
   #endedAt = -Infinity;
   #beganAt = Infinity;
-  /** Looks whether a write takes too long; it is not begun for each write. */
+  /** The time-out of writes. One may last for many writes, as `#look` renews it. */
   #watch: Wait | undefined;
   #writing: Promise<void> | undefined;
 
@@ -67,22 +67,22 @@ export class ResponseWriter {
     this.#hooks = hooks;
   }
 
-  /** How many characters wait for the peer to read what is before them. */
+  /** How many characters wait to be written. */
   get length(): number {
     return this.#length;
   }
 
-  /** Whether anything was ever to be written. */
+  /** Whether `write` was ever called. */
   get hasBegun(): boolean {
     return this.#hasBegun;
   }
 
-  /** Settles when the write under way has; absent if there is none. */
+  /** Resolves when no write is under way; undefined if none is. */
   get writing(): Promise<void> | undefined {
     return this.#writing;
   }
 
-  /** Takes a response. */
+  /** Writes a response, or drops it if the writer is closed. */
   write(text: string): void {
     if (this.#isClosed) {
       this.#options.stats.dropped++;
@@ -95,21 +95,21 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes a space, which is white space before the next response. To a peer that
-   * is gone, the second write fails.
+   * Writes a space, unless a write is under way. JSON allows it before the next
+   * response. If the peer is gone, the second such write fails.
    */
   probe(): void {
     if (this.#writing === undefined) this.write(" ");
   }
 
-  /** Ends each response with a line feed, also the last one that went out. */
+  /** Ends each response with a line feed, also the last one that was written. */
   endLines(): void {
     if (this.#delimiter !== "") return;
     this.#delimiter = "\n";
     if (this.#hasBegun && this.#texts.length === 0) this.write("");
   }
 
-  /** Writes no more. What waits is dropped. */
+  /** Closes the writer. Responses that wait are dropped. */
   close(): void {
     this.#isClosed = true;
     this.#options.timeouts.end(this.#watch);
@@ -118,8 +118,8 @@ export class ResponseWriter {
   }
 
   async #run(): Promise<void> {
-    // What is to be written in one turn goes out as one. Over TLS, where Deno has
-    // no TCP_NODELAY, the rest would else wait for up to 40 ms.
+    // Wait for all responses of this turn, and write them together. Over TLS, Deno
+    // has no TCP_NODELAY, so the second of two writes would be delayed.
     await null;
     try {
       while (this.#texts.length > 0) {
@@ -149,7 +149,7 @@ export class ResponseWriter {
     this.#watch ??= timeouts.begin(idleTimeoutMs, () => this.#look());
   }
 
-  /** Gives the peer up if the write under way has had its time. */
+  /** Gives up if the write under way has taken too long, else looks again later. */
   #look(): void {
     const { timeouts, idleTimeoutMs } = this.#options;
     this.#watch = undefined;
@@ -159,7 +159,7 @@ export class ResponseWriter {
     else this.#watch = timeouts.begin(left, () => this.#look());
   }
 
-  /** Takes what goes out by the next write. */
+  /** Returns the text for the next write. */
   #take(): string {
     const texts = this.#texts, delimiter = this.#delimiter;
     if (this.#pace.gapMs > 0 && this.#next < texts.length - 1) {

@@ -1,5 +1,5 @@
 /**
- * The receiving end: a server for events.
+ * A server that receives events.
  *
  * @module
  */
@@ -29,8 +29,8 @@ import { type EventServer, RunningServer } from "./server.ts";
 /** Options of {@linkcode serveEvents}. */
 export interface ServeEventsOptions {
   /**
-   * The address to listen at. Whoever can reach it can send events: JSON-RPC
-   * over TCP knows no authentication.
+   * The address to listen at. Everyone who can reach it can send events: JSON-RPC
+   * over TCP has no authentication.
    *
    * @default {"127.0.0.1"}
    */
@@ -42,75 +42,77 @@ export interface ServeEventsOptions {
    */
   port?: number | undefined;
   /**
-   * Makes the server speak TLS, with this certificate. Deno's TLS demands no
-   * certificate of a peer, and has no `TCP_NODELAY`: a response may wait for up
-   * to 40 ms until the peer has acknowledged the one before. And it cannot end a
-   * connection in the handshake, or on which a write is under way: a peer that
-   * takes too long for these is served no more, but counts as one of
-   * `maxConnections` until it goes. Absent: plain TCP.
+   * The certificate and the key with which the server speaks TLS. Absent: plain
+   * TCP. Deno's TLS has limits:
+   *
+   * - Peers are not asked for a certificate.
+   * - There is no `TCP_NODELAY`: a response may wait for up to 40 ms until the peer
+   *   has acknowledged the previous one.
+   * - A connection cannot be closed during the handshake or a write. A peer that
+   *   takes too long for these is no longer served, but it counts for
+   *   `maxConnections` until it closes the connection.
    */
   tls?: ListenerTlsOptions | undefined;
   /** Stops the server when aborted, as `shutdown` does. */
   signal?: AbortSignal | undefined;
   /**
-   * The largest message that is taken, in bytes. A larger one is answered with
-   * an error, and the connection is closed.
+   * The largest message accepted, in bytes. The response to a larger one is an
+   * error, and the connection is closed.
    *
    * @default {1048576}
    */
   maxMessageBytes?: number | undefined;
   /**
-   * How many connections may be open. One more is told so and closed; over TLS
-   * it has to wait until another ends.
+   * How many connections may be open. A further connection gets an error and is
+   * closed; over TLS it waits until another one ends.
    *
    * @default {1000}
    */
   maxConnections?: number | undefined;
   /**
-   * How long a peer may take, in milliseconds, to send its first message, to
-   * finish one that it has begun, or to read some of what is sent to it. One that
-   * takes longer is told so, if it reads, and its connection is closed. Between
-   * messages it may be silent for ever, as OpenSIPS is: it keeps its connection.
-   * A peer that reads slowly but steadily keeps it too. `Infinity`: no limit.
+   * How long a peer may take, in milliseconds, to send its first message, to finish
+   * a message, or to read some bytes of a response. A peer that takes longer gets
+   * an error, and its connection is closed. Between messages a peer may be silent
+   * for any time, as OpenSIPS is. A peer that reads slowly but steadily keeps its
+   * connection. `Infinity`: no limit.
    *
    * @default {30000}
    */
   idleTimeoutMs?: number | undefined;
   /**
-   * How long the next response on a connection waits after the one before, in
-   * milliseconds, at most 1000; fractions are fine. Each goes out by a write of
-   * its own then. 0: no wait, and the responses of one turn of the event loop go
-   * out together.
+   * The shortest time between two responses on a connection, in milliseconds, from
+   * 0 to 1000; fractions are allowed. The responses are written one at a time. With
+   * 0, the responses of one turn of the event loop are written together.
    *
-   * `"auto"`: half a millisecond, since OpenSIPS fails on responses that come
-   * together. It ends for a connection on which the ids of two neighbouring
-   * requests step by one, or one is no number: OpenSIPS's step by four, those of
-   * nearly all others by one.
+   * `"auto"`: half a millisecond, because OpenSIPS fails when it reads several
+   * responses at once. The gap ends for a connection when the ids of two successive
+   * requests differ by one, or an id is not a number: the ids of OpenSIPS differ by
+   * four, those of nearly all other clients by one.
    *
    * @default {"auto"}
    */
   responseGapMs?: number | "auto" | undefined;
-  /** Called once the server listens. */
+  /** Called when the server listens. */
   onListen?: ((addr: Address) => void) | undefined;
   /**
-   * Called with what a handler threw that is not a `ServerError`, and its event;
-   * and with failures to accept.
+   * Called with each error that a handler throws, except a `ServerError`, and the
+   * event; and with each failure to accept a connection.
    *
    * @default {console.error, with the error}
    */
   onError?: ((error: unknown, event?: ReceivedEvent) => void) | undefined;
   /**
-   * Called when a peer sent what is no event, or is one peer too many, and why.
-   * The peer is told the same, unless it speaks no TLS to a server that does.
-   * The event `invalid` of the server says more.
+   * Called with the reason when a peer sent an invalid message, took too long, or
+   * was refused. The peer gets an error with the same reason, except during a TLS
+   * handshake. The server's event `invalid` has more details.
    *
    * @default {a warning, at most one a second}
    */
   onInvalid?: ((reason: string, peer: Address) => void) | undefined;
   /**
-   * Called with what should be looked at: notifications for a method without a
-   * handler, once for each method; a `ServerError` thrown for a notification,
-   * which nobody gets; a response that is too long for OpenSIPS, once.
+   * Called with a warning: notifications for a method without a handler, once for
+   * each method; a `ServerError` for a notification, which has no response; a
+   * response that is too long for OpenSIPS, once.
    *
    * @default {console.warn}
    */
@@ -122,20 +124,21 @@ const DEFAULT_MAX_CONNECTIONS = 1000;
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
 const MAX_GAP_MS = 1000;
 
-/** Events whose names and params are not known to TypeScript. */
+/** The default type of events: any name, any params. */
 export type AnyReceivedEvents = Record<string, ReceivedParams>;
 
 /**
- * Serves events, in the manner of `Deno.serve`. Messages follow JSON-RPC 2.0:
- * requests get a response, notifications (`"id":null` as OpenSIPS sends them, and
- * no id alike) get none, and batches work. What cannot be read is answered with
- * `-32700`, what is no request with `-32600`.
+ * Starts a server for events, in the manner of `Deno.serve`. Messages follow
+ * JSON-RPC 2.0, batches included. A request has a response. A notification has
+ * none; it has no id, or `"id":null` as OpenSIPS sends it. The response to a
+ * message that is not JSON has the error `-32700`; to one that is not a request or
+ * a notification, `-32600`.
  *
- * The handler is a function for all methods, or an object with one for each
- * method; then requests for others are answered with `-32601`, and notifications
- * for others are counted and warned of.
+ * The handler is a function for all methods, or an object with a function for each
+ * method. In an object, the response to a request for another method has the error
+ * `-32601`; a notification for another method is counted, and a warning given.
  *
- * Needs the permission to listen: `--allow-net=host:port`.
+ * Needs the permission `--allow-net=host:port`.
  *
  * @example
  * ```ts
@@ -151,7 +154,7 @@ export type AnyReceivedEvents = Record<string, ReceivedParams>;
  * assertMatch(server.socket, /^jsonrpc:127\.0\.0\.1:[0-9]+$/);
  * ```
  *
- * @example Params of known types, for TypeScript; what comes is not checked
+ * @example Typed params; received params are not checked against the types
  * ```ts
  * import { serveEvents } from "../../mod.ts";
  *
@@ -227,7 +230,7 @@ function checkHandlers(handler: unknown): void {
   if (typeof handler === "function") return;
   if (!isObject(handler)) {
     throw new TypeError(
-      "Cannot serve events: the second argument is no handler, expected a function, or an object of one for each method",
+      "Cannot serve events: the second argument is not a handler, expected a function or an object with a function for each method",
     );
   }
   for (const [method, value] of Object.entries(handler)) {

@@ -1,5 +1,5 @@
 /**
- * A server for events: accepts connections, and ends them.
+ * A server for events: accepts connections, and closes them.
  *
  * @module
  */
@@ -24,11 +24,11 @@ import { Session, type SessionOptions } from "./session.ts";
 
 /** A running server for events. */
 export interface EventServer extends AsyncDisposable {
-  /** Where it listens. */
+  /** The address at which the server listens. */
   readonly addr: Address;
   /**
-   * The socket by which it is reached, such as `jsonrpc:127.0.0.1:8080`, or
-   * `jsonrpcs:` over TLS.
+   * The socket of the server, such as `jsonrpc:127.0.0.1:8080`, or `jsonrpcs:` over
+   * TLS.
    */
   readonly socket: string;
   /** A snapshot of the counters. */
@@ -36,25 +36,25 @@ export interface EventServer extends AsyncDisposable {
   /** Resolves when the server has stopped. */
   readonly finished: Promise<void>;
   /**
-   * Stops the server: nothing more is accepted or read, handlers under way may
-   * end and their responses go out, for 5 seconds at most. Resolves when all
-   * connections are closed; so a handler must not wait for it. (Over TLS, Deno
-   * keeps one that is in the handshake until the peer goes or the process ends.)
-   * Calling it again is fine.
+   * Stops the server. It accepts and reads nothing more, and waits at most 5 seconds
+   * for running handlers and their responses. Resolves when all connections are
+   * closed, so a handler must not await it. (Over TLS, Deno keeps a connection in
+   * the handshake open until the peer closes it or the process ends.) Calling it
+   * again is fine.
    */
   shutdown(): Promise<void>;
   /**
-   * Stops the server at once: connections are closed, and the signals of events
-   * abort. Resolves when that is done; also after `shutdown` has begun.
+   * Stops the server at once: closes all connections and aborts the signals of
+   * events. Resolves when that is done. May be called after `shutdown`.
    */
   abort(): Promise<void>;
-  /** Listens to what goes wrong: see {@linkcode EventServerEventMap}. */
+  /** Adds a listener for problems: see {@linkcode EventServerEventMap}. */
   addEventListener<K extends keyof EventServerEventMap>(
     type: K,
     listener: TypedListener<EventServerEventMap[K]> | null,
     options?: boolean | AddEventListenerOptions,
   ): void;
-  /** Listens no more. */
+  /** Removes a listener. */
   removeEventListener<K extends keyof EventServerEventMap>(
     type: K,
     listener: TypedListener<EventServerEventMap[K]> | null,
@@ -62,7 +62,7 @@ export interface EventServer extends AsyncDisposable {
   ): void;
 }
 
-/** What a server needs, with all options checked. */
+/** The checked options of a server. */
 export interface ServerOptions extends
   Pick<
     SessionOptions,
@@ -75,22 +75,22 @@ export interface ServerOptions extends
 }
 
 /**
- * Where a server stands.
+ * The state of a server.
  *
- * | state | what it does | next |
+ * | state | activity | next |
  * |---|---|---|
- * | listening | accepts connections | stopping, stopped |
- * | stopping | lets handlers and responses under way end | they have, or time is over: stopped |
- * | stopped | nothing | |
+ * | listening | accepts connections | shutdown: stopping; abort: stopped |
+ * | stopping | waits for running handlers and their responses | all have ended, or the time is over, or abort: stopped |
+ * | stopped | none | |
  */
 type State = "listening" | "stopping" | "stopped";
 
-/** How long responses under way may take to go out at a shutdown. */
+/** How long a shutdown waits for handlers and responses. */
 const SHUTDOWN_MS = 5000;
-/** How long to wait when no connection can be accepted, as at EMFILE. */
+/** How long to wait after a failure to accept, such as EMFILE. */
 const ACCEPT_PAUSE_MS = 100;
 
-/** Serves at a listener, until it is stopped. */
+/** Serves the connections of a listener, until it is stopped. */
 export class RunningServer extends TypedEventTarget<EventServerEventMap>
   implements EventServer {
   readonly addr: Address;
@@ -106,7 +106,7 @@ export class RunningServer extends TypedEventTarget<EventServerEventMap>
   readonly #finished = Promise.withResolvers<void>();
   #state: State = "listening";
   #stopping: Promise<void> | undefined;
-  /** Tells that a session has ended, or a handler. */
+  /** Resolves when a session or a handler ends. */
   #ended = Promise.withResolvers<void>();
 
   constructor(listener: Listener, options: ServerOptions, handlers: Handlers) {
@@ -140,7 +140,7 @@ export class RunningServer extends TypedEventTarget<EventServerEventMap>
     return { ...this.#reports.stats, open: this.#sessions.size };
   }
 
-  // Both can be handed on without the server, as to a listener of signals.
+  // Both are bound to the server, so they can be passed as listeners.
   readonly shutdown = (): Promise<void> => this.#stopping ??= this.#stop();
 
   readonly abort = (): Promise<void> => {
@@ -157,7 +157,7 @@ export class RunningServer extends TypedEventTarget<EventServerEventMap>
     const { isTls, maxConnections } = this.#options;
     while (this.#state === "listening") {
       if (isTls && this.#sessions.size >= maxConnections) {
-        // To refuse one would keep a connection for as long as to serve it.
+        // Refusing a connection over TLS takes as long as serving it.
         await this.#change();
         continue;
       }
@@ -199,7 +199,7 @@ export class RunningServer extends TypedEventTarget<EventServerEventMap>
     for (const session of this.#sessions) session.finish();
     const closed = Array.from(this.#sessions, ({ closed }) => closed);
     await Promise.all([this.#accepting, ...closed]);
-    // Those of peers that are gone may end too.
+    // Handlers for peers that are gone may end too.
     while (this.#isStopping() && this.#reports.stats.underWay > 0) {
       await this.#change();
     }
@@ -208,7 +208,7 @@ export class RunningServer extends TypedEventTarget<EventServerEventMap>
     this.#finished.resolve();
   }
 
-  /** Ends what is left, at once. */
+  /** Closes all connections at once. */
   #end(): void {
     this.#state = "stopped";
     for (const session of [...this.#sessions, ...this.#refused]) {
@@ -222,7 +222,7 @@ export class RunningServer extends TypedEventTarget<EventServerEventMap>
     return this.#state === "stopping";
   }
 
-  /** Resolves when a session or a handler has ended. */
+  /** Resolves when the next session or handler ends. */
   #change(): Promise<void> {
     this.#ended = Promise.withResolvers<void>();
     return this.#ended.promise;

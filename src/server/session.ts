@@ -25,38 +25,38 @@ import { ResponseWriter, type WriterOptions } from "./response_writer.ts";
 import { UnderWay } from "./under_way.ts";
 
 /**
- * Where a session stands. It ends by `finish` (what is under way goes out first)
- * or by `abort` (at once, from any state).
+ * The state of a session. `finish` ends it after its handlers and responses;
+ * `abort` closes it at once, from any state.
  *
- * | state | what it does | next |
+ * | state | activity | next |
  * |---|---|---|
- * | handshake | waits for TLS | serving; finish: closed |
+ * | handshake | waits for TLS | TLS is ready: serving; finish: closed |
  * | serving | reads messages, writes responses | finish, or the peer ends its side: finishing |
- * | finishing | writes responses; what still comes is thrown away | nothing is under way any more: lingering, or closed |
- * | lingering | has ended its side, waits for the peer to end the other | the peer has, or its time is over: closed |
- * | closed | nothing | |
+ * | finishing | writes responses; discards received bytes | all handlers and writes have ended: lingering, or closed if the peer has ended its side or nothing was written |
+ * | lingering | has ended our side; waits for the peer to end its side | the peer has, or the time is over: closed |
+ * | closed | none | |
  */
 type State = "handshake" | "serving" | "finishing" | "lingering" | "closed";
 
-/** What a session needs of its server. */
+/** Options of {@linkcode Session}. */
 export interface SessionOptions extends WriterOptions {
   readonly dispatcher: Dispatcher;
   readonly reports: Reports;
   readonly maxMessageBytes: number | undefined;
   readonly responseGapMs: number | "auto";
-  /** Called when a handler that was under way has ended. */
+  /** Is called when a handler that returned a promise has ended. */
   readonly handlerEnded: () => void;
 }
 
-/** How many characters of responses may wait for the peer to read them. */
+/** How many characters of responses may wait until the peer reads. */
 const MAX_UNREAD_LENGTH = 1024 * 1024;
 /**
- * How long a peer may take to end a connection after we did. To close at once,
- * while it still sends, would reset the connection, and destroy what it has not
- * yet read of our responses.
+ * How long to wait for the peer to close after we have ended our side. Closing at
+ * once, while the peer still sends, would reset the connection, and responses that
+ * the peer has not read would be lost.
  */
 const LINGER_MS = 1000;
-/** How often a peer that has ended its side is asked whether it is there. */
+/** How often to check that a peer that has ended its side is still there. */
 const PROBE_MS = 1000;
 
 /** A session: see the table of its states. */
@@ -73,7 +73,7 @@ export class Session implements Origin {
   /** Whether the peer has ended its side. */
   #isHalfClosed = false;
   readonly #underWay: UnderWay;
-  /** What the peer must not take too long for, or is asked next. */
+  /** The deadline for a message or for lingering, or the time of the next probe. */
   readonly #deadline: Deadline;
   #controller: AbortController | undefined;
   readonly #closed = Promise.withResolvers<void>();
@@ -92,9 +92,9 @@ export class Session implements Origin {
     this.#incoming = new Incoming(connection, this.#reader, options.stats, {
       isServing: () => this.#state === "serving",
       hasRoom: () => this.#hasRoom(),
-      came: (message, text) => this.#dispatch(message, text),
+      received: (message, text) => this.#dispatch(message, text),
       paused: () => this.#paused(),
-      broke: (reason) =>
+      failed: (reason) =>
         this.refuse(new ServerError(PARSE_ERROR, "Parse error", reason)),
     });
     this.#pace = new Pace(options.responseGapMs);
@@ -112,8 +112,8 @@ export class Session implements Origin {
   }
 
   /**
-   * Resolves when the connection is closed too. Over TLS, Deno cannot end a
-   * connection on which a handshake or a write is under way: it takes until then.
+   * Resolves when the connection is closed too. Over TLS, Deno cannot close it
+   * during a handshake or a write, so this may be later than `closed`.
    */
   get released(): Promise<void> {
     return this.#released.promise;
@@ -126,12 +126,12 @@ export class Session implements Origin {
     return this.#controller.signal;
   }
 
-  /** Takes the id of each request, in their order. */
+  /** See {@linkcode Origin.tookRequest}. */
   tookRequest(id: RequestId): void {
     this.#pace.take(id);
   }
 
-  /** Reads no more, lets what is under way go out, and closes. */
+  /** Reads no more messages, waits for handlers and responses, and closes. */
   finish(): void {
     if (this.#state === "handshake") this.abort();
     if (this.#state !== "serving") return;
@@ -140,14 +140,14 @@ export class Session implements Origin {
     this.#changed();
   }
 
-  /** Closes at once: what is under way is dropped. */
+  /** Closes at once; responses that were not written are dropped. */
   abort(): void {
     if (this.#state === "closed") return;
     this.#close();
     this.#controller?.abort(gone());
   }
 
-  /** Says why the peer is not served, and finishes. */
+  /** Responds with an error, and finishes. */
   refuse(error: ServerError): void {
     const { reports } = this.#options;
     reports.invalid(String(error.data ?? error.message), this.peer);
@@ -158,7 +158,7 @@ export class Session implements Origin {
     this.finish();
   }
 
-  /** Closes the connection, though that may not end it. */
+  /** Closes the connection; over TLS, Deno may keep it open. */
   release(): void {
     try {
       this.#connection.close();
@@ -180,7 +180,8 @@ export class Session implements Origin {
       this.#probe();
     } catch (error) {
       if (this.#state === "closed") return;
-      // The peer is gone, which is its right, unless it was no TLS that it sent.
+      // A peer may close its connection at any time. Only a failure of TLS is
+      // reported.
       const reason = explainPeer(error);
       if (reason !== undefined) {
         this.#options.reports.invalid(reason, this.peer);
@@ -190,7 +191,7 @@ export class Session implements Origin {
   }
 
   #dispatch(message: JsonValue, text: string): void {
-    this.#deadline.clear(); // the next one may have to wait for us
+    this.#deadline.clear(); // the next message may have to wait for handlers
     const response = this.#options.dispatcher.dispatch(message, text, this);
     if (typeof response === "object") this.#await(response, text.length);
     else if (response !== undefined) this.#respond(response);
@@ -207,25 +208,25 @@ export class Session implements Origin {
 
   #respond(text: string): void {
     const { reports } = this.#options;
-    if (this.#pace.mayBeOpenSips) reports.responded(text, this.peer);
+    if (this.#pace.mayBeOpenSips) reports.checkLength(text, this.peer);
     this.#writer.write(text);
   }
 
-  /** A peer that sends faster than it is served, or reads, has to wait. */
+  /** Whether to read on. A peer that sends faster than it is served must wait. */
   #hasRoom(): boolean {
     return this.#state !== "serving" ||
       (!this.#underWay.isFull && this.#writer.length < MAX_UNREAD_LENGTH);
   }
 
-  /** Lets reading go on if it may, and the session end if it can. */
+  /** Continues to read if there is room, and ends the session if it can end. */
   #changed(): void {
     if (this.#hasRoom()) this.#incoming.goOn();
-    // A handler that stops the server returns its result after that.
+    // In a microtask: a handler that stops the server has not yet returned.
     if (this.#state === "finishing") queueMicrotask(() => this.#settle());
     else if (this.#state === "lingering" && this.#isHalfClosed) this.#close();
   }
 
-  /** Ends the session, once nothing is under way that has to go out. */
+  /** Ends a finishing session when all handlers and writes have ended. */
   #settle(): void {
     if (this.#state !== "finishing" || this.#writer.writing) return;
     const { due, count } = this.#underWay;
@@ -233,7 +234,7 @@ export class Session implements Origin {
     if (this.#isHalfClosed || !this.#writer.hasBegun) return this.#close();
     this.#state = "lingering";
     this.#deadline.set(LINGER_MS, () => this.#close());
-    this.#connection.closeWrite().catch(() => {}); // reading sees it
+    this.#connection.closeWrite().catch(() => {}); // the read fails too
   }
 
   #close(): void {
@@ -247,7 +248,7 @@ export class Session implements Origin {
     Promise.allSettled([this.#handshake, writing]).then(() => this.release());
   }
 
-  /** Asks a peer that has ended its side whether it waits for its responses. */
+  /** Checks regularly that a peer that has ended its side is still there. */
   #probe(): void {
     if (this.#state !== "finishing") return;
     this.#deadline.set(PROBE_MS, () => {
@@ -259,7 +260,7 @@ export class Session implements Origin {
   #paused(): void {
     if (this.#reader.isByLine) this.#writer.endLines();
     if (this.#state !== "serving" || this.#deadline.isSet) return;
-    // A message must not take too long from its first bytes on.
+    // The deadline of a message starts with its first bytes.
     if (this.#reader.inMessage) this.#expectMessage();
   }
 

@@ -1,5 +1,5 @@
 /**
- * What is under way for one connection.
+ * The running handlers of one connection.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import type { EventServerStats } from "./reports.ts";
 
 /**
- * How many handlers may be under way for one connection, and how many
- * characters their messages have.
+ * How many handlers may run for one connection, and how many characters their
+ * messages may have together.
  */
 const MAX_COUNT = 1024, MAX_LENGTH = 1024 * 1024;
 
-/** Handlers that have not ended. */
+/** Counts the handlers of a connection that have not ended. */
 export class UnderWay {
   readonly #stats: EventServerStats;
   #count = 0;
@@ -23,27 +23,27 @@ export class UnderWay {
     this.#stats = stats;
   }
 
-  /** How many there are. */
+  /** The number of running handlers. */
   get count(): number {
     return this.#count;
   }
 
-  /** How many of them the peer waits for. */
+  /** The number of running handlers whose response the peer waits for. */
   get due(): number {
     return this.#due;
   }
 
-  /** Whether no more may begin. */
+  /** Whether no more handlers may begin. */
   get isFull(): boolean {
     return this.#count >= MAX_COUNT || this.#length >= MAX_LENGTH;
   }
 
-  /** One begins that handles a message of so many characters. */
+  /** A handler began, for a message of `length` characters. */
   began(isDue: boolean, length: number): void {
     this.#add(1, isDue, length);
   }
 
-  /** The same one has ended. */
+  /** A handler ended; the arguments are those of `began`. */
   ended(isDue: boolean, length: number): void {
     this.#add(-1, isDue, -length);
   }

@@ -1,59 +1,60 @@
 /**
- * A connection: what the client and the server need of a network.
+ * Connections, and the functions that open them.
  *
  * @module
  */
 
 import type { TlsOptions } from "./tls.ts";
 
-/** A connection, as `Deno.connect` returns it. Other runtimes can make one. */
+/** A connection, such as `Deno.connect` opens. */
 export interface Connection {
   /**
-   * Reads bytes that the peer sent into a buffer; resolves to how many, or to
-   * `null` when the peer sends no more.
+   * Reads bytes into a buffer; resolves to the number of bytes, or to `null` when
+   * the peer has ended its side.
    */
   read(buffer: Uint8Array): Promise<number | null>;
   /**
-   * Writes bytes; resolves to how many the operating system has taken, which
-   * may be fewer than there are.
+   * Writes bytes; resolves to the number of bytes that the operating system has
+   * taken. They may be fewer than given.
    */
   write(bytes: Uint8Array): Promise<number>;
   /**
-   * Tells the peer that no more comes, and leaves the other direction open: then
-   * the end of a connection cannot destroy what was sent before it.
+   * Ends our side, so that the peer reads an end. The peer's side stays open:
+   * closing both sides at once could destroy bytes that the peer has not yet read.
    */
   closeWrite(): Promise<void>;
-  /** Ends both directions; a pending read ends. */
+  /** Ends both sides; a pending read ends. */
   close(): void | Promise<void>;
 }
 
 /**
- * A pair of web streams with a way to end both, as the Sockets API of other
- * runtimes gives: see {@linkcode fromStreams}.
+ * A pair of web streams with a method that closes both, as the Sockets API of
+ * other runtimes has it: see {@linkcode fromStreams}.
  */
 export interface StreamPair {
-  /** The bytes that the peer sends. It ends when the peer sends no more. */
+  /** The bytes that the peer sends. The stream ends when the peer ends its side. */
   readonly readable: ReadableStream<Uint8Array>;
   /**
-   * Takes the bytes for the peer. Closing it tells the peer that no more comes,
-   * and best leaves `readable` open.
+   * Takes the bytes for the peer. Closing the stream ends our side, and should
+   * leave `readable` open.
    */
   readonly writable: WritableStream<Uint8Array>;
-  /** Ends both directions. Closing again must not fail. */
+  /** Ends both sides. Closing again must not fail. */
   close(): void | Promise<void>;
 }
 
 /** Options of {@linkcode Connect}. */
 export interface ConnectOptions {
-  /** Aborted when the connection is not wanted any more. */
+  /** Aborted when the connection is no longer wanted. */
   signal: AbortSignal;
-  /** How to speak TLS, for a socket that is reached over it. Absent: plain TCP. */
+  /** The TLS options, for a socket over TLS. Absent: plain TCP. */
   tls?: TlsOptions | undefined;
 }
 
 /**
- * Opens a connection to a host (a name, an IPv4 or an IPv6 address without
- * brackets) and a port. Its rejection becomes the `cause` of a `ConnectError`.
+ * Opens a connection to a host (a name, an IPv4 address, or an IPv6 address without
+ * brackets) and a port. If it rejects, its error becomes the `cause` of a
+ * `ConnectError`.
  */
 export type Connect = (
   host: string,
@@ -61,16 +62,16 @@ export type Connect = (
   options: ConnectOptions,
 ) => Promise<Connection | StreamPair>;
 
-/** Makes a connection of what a {@linkcode Connect} resolved to. */
+/** Makes a connection of the result of a {@linkcode Connect}. */
 export function toConnection(opened: Connection | StreamPair): Connection {
-  // Deno's own connections have streams too, but closing their `writable` breaks
-  // a pending read.
+  // Connections of Deno have streams too, but closing their `writable` breaks a
+  // pending read.
   return "read" in opened ? opened : fromStreams(opened);
 }
 
 /**
- * Makes a connection of a pair of web streams. It takes hold of both: nobody
- * else may read or write them.
+ * Makes a connection of a pair of web streams. It locks both streams, so that no
+ * other code can read or write them.
  *
  * @throws {TypeError} if one of the streams is locked.
  *
@@ -90,7 +91,7 @@ export function toConnection(opened: Connection | StreamPair): Connection {
 export function fromStreams(pair: StreamPair): Connection {
   const reader = pair.readable.getReader();
   const writer = pair.writable.getWriter();
-  writer.closed.catch(() => {}); // each write tells
+  writer.closed.catch(() => {}); // each write rejects too
   let rest: Uint8Array = new Uint8Array(0);
   return {
     async read(buffer) {
@@ -110,17 +111,17 @@ export function fromStreams(pair: StreamPair): Connection {
     },
     closeWrite: () => writer.close(),
     close() {
-      reader.cancel().catch(() => {}); // first, so that the peer sees an end
+      reader.cancel().catch(() => {}); // first, so that the peer reads an end
       return pair.close();
     },
   };
 }
 
-/** Closes a connection of any make, which may have ended. */
+/** Closes a connection, and ignores errors: it may be closed already. */
 export async function closeQuietly(
   connection: { close(): void | Promise<void> },
 ): Promise<void> {
   try {
     await connection.close();
-  } catch { /* it is gone, and nothing else was asked */ }
+  } catch { /* it is closed */ }
 }

@@ -1,46 +1,49 @@
 /**
- * Which of many waiting things is due, without a timer for each.
+ * A queue of items with deadlines, so that one timer is enough for all of them.
  *
  * @module
  */
 
-/** Something that waits until a point in time. */
+/** An item with a deadline. */
 export interface Waiting {
-  /** How long it may wait, in milliseconds. */
+  /** How long the item waits, in milliseconds. */
   readonly timeoutMs: number;
-  /** When that is over, in milliseconds on the caller's clock. */
+  /** When the item is due, in milliseconds on the caller's clock. */
   readonly deadline: number;
-  /** The queue that it waits in, and its neighbours there: for this module. */
+  /** The item's queue, and its neighbours there. Only this module sets them. */
   queue?: WaitingQueue | undefined;
   previous?: Waiting | undefined;
   next?: Waiting | undefined;
 }
 
-/** Those that wait equally long, in the order in which they were added. */
+/** The items with the same `timeoutMs`, in the order in which they were added. */
 interface WaitingQueue {
   first: Waiting | undefined;
   last: Waiting | undefined;
 }
 
 /**
- * A set of waiting things, ordered by deadline. Those that wait equally long
- * become due in the order in which they were added, so a queue for each length
- * is enough: adding and deleting take constant time, and finding the earliest
- * takes one look at each queue, of which there is one as a rule.
+ * A set of items with deadlines. Items with the same `timeoutMs` become due in the
+ * order in which they were added, so each `timeoutMs` has a queue. Adding and
+ * deleting an item take constant time. Finding the earliest deadline takes one
+ * look at each queue; usually there is one queue.
  *
- * The queues are linked lists: a `Set` takes three times as long for what comes
- * and goes.
+ * The queues are linked lists, because a `Set` is slower when many items are added
+ * and deleted.
  */
 export class DeadlineQueue<T extends Waiting> {
   readonly #queues = new Map<number, WaitingQueue>();
   #size = 0;
 
-  /** How many are waiting. */
+  /** The number of items. */
   get size(): number {
     return this.#size;
   }
 
-  /** Adds one; deadlines of the same `timeoutMs` must not go backwards. */
+  /**
+   * Adds an item. Its deadline must not be earlier than that of an item that was
+   * added before with the same `timeoutMs`.
+   */
   add(waiting: T): void {
     let queue = this.#queues.get(waiting.timeoutMs);
     if (queue === undefined) {
@@ -55,7 +58,7 @@ export class DeadlineQueue<T extends Waiting> {
     this.#size++;
   }
 
-  /** Takes one out; false if it is not there. */
+  /** Deletes an item; returns whether it was in the queue. */
   delete(waiting: T): boolean {
     const { queue, previous, next } = waiting;
     if (queue === undefined) return false;
@@ -65,14 +68,14 @@ export class DeadlineQueue<T extends Waiting> {
     else next.previous = previous;
     waiting.queue = waiting.previous = waiting.next = undefined;
     this.#size--;
-    // The usual one stays: to make it anew for each lone event takes time.
+    // The last queue is kept: creating it again for each lone event takes time.
     if (queue.first === undefined && this.#queues.size > 1) {
       this.#queues.delete(waiting.timeoutMs);
     }
     return true;
   }
 
-  /** The earliest deadline, or `undefined` if none is waiting. */
+  /** Returns the earliest deadline, or `undefined` if there are no items. */
   next(): number | undefined {
     let earliest: number | undefined;
     for (const { first } of this.#queues.values()) {
@@ -84,17 +87,17 @@ export class DeadlineQueue<T extends Waiting> {
     return earliest;
   }
 
-  /** Those whose deadline has come at `now`; they stay until deleted. */
+  /** Returns the items that are due at `now`, without deleting them. */
   due(now: number): T[] {
     return this.#list((waiting) => waiting.deadline <= now);
   }
 
-  /** All that are waiting. */
+  /** Returns all items. */
   all(): T[] {
     return this.#list(() => true);
   }
 
-  /** Of each queue, what comes before the first that is not `wanted`. */
+  /** Returns the items of each queue up to the first that is not `wanted`. */
   #list(wanted: (waiting: T) => boolean): T[] {
     const list: T[] = [];
     for (const { first } of this.#queues.values()) {

@@ -1,22 +1,26 @@
 /**
- * Connections by Deno's own network API.
+ * Connections on Deno.
  *
  * @module
  */
 
 import type { Connection, ConnectOptions } from "./connection.ts";
-import { denoApi } from "./deno_api.ts";
+import { connectTcp, denoApi } from "./deno_api.ts";
 import { connectTls } from "./tls_connect.ts";
 
 /**
- * Opens a TCP connection with `Deno.connect`. Small messages leave at once
- * (`TCP_NODELAY`), and the system finds out that a silent peer is gone
- * (keep-alive). With `options.tls` it speaks TLS. Needs the permission to use the
- * network: `--allow-net=host:port`.
+ * Opens a TCP connection with `Deno.connect`, or a TLS connection if `options.tls`
+ * is given. Small messages are sent at once (`TCP_NODELAY`), and the operating
+ * system detects that a silent peer is gone (keep-alive). Needs the permission
+ * `--allow-net=host:port`.
  *
- * With a client certificate it is `Deno.connectTls` that connects, which can do
- * less: `tls.serverName` is refused, small messages may wait for up to 40 ms,
- * and connecting goes on in the background when the signal is aborted.
+ * With a client certificate it uses `Deno.connectTls`, which has limits:
+ * `tls.serverName` is refused, small messages may wait for up to 40 ms, and an
+ * aborted attempt goes on in the background.
+ *
+ * It rejects with the error of Deno, or with the reason of the signal; with a
+ * TypeError if the runtime is not Deno, or Deno cannot use the options of `tls`
+ * together.
  *
  * @example
  * ```ts
@@ -37,8 +41,5 @@ export async function connectDeno(
   const deno = denoApi("the option connect can open connections another way");
   const { signal, tls } = options;
   if (tls !== undefined) return await connectTls(deno, host, port, tls, signal);
-  const conn = await deno.connect({ hostname: host, port, signal });
-  conn.setNoDelay!(true);
-  conn.setKeepAlive!(true);
-  return conn;
+  return await connectTcp(deno, host, port, signal);
 }

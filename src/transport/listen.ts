@@ -1,92 +1,69 @@
 /**
- * Listening for connections, as Deno gives it.
- *
- * What is used of Deno is declared here, so that no type of Deno can be reached
- * from what the project exports.
+ * Listening for connections, on Deno.
  *
  * @module
  */
 
+import { formatHost } from "../protocol/socket.ts";
+import type { Connection } from "./connection.ts";
+import {
+  type Address,
+  denoApi,
+  type DenoConn,
+  type DenoListener,
+} from "./deno_api.ts";
 import type { ListenerTlsOptions } from "./tls.ts";
 
-/** A host and a port, as Deno names them. */
-export interface Address {
-  /** An IPv4 address, or an IPv6 address without brackets. */
-  hostname: string;
-  /** 1 to 65535. */
-  port: number;
-}
+export type { Address } from "./deno_api.ts";
 
 /** A connection that was accepted. */
-export interface AcceptedConnection {
-  /** Reads into `buffer`, and resolves to the number of bytes; null at the end. */
-  read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes some of `bytes`, and resolves to their number. */
-  write(bytes: Uint8Array): Promise<number>;
-  /** Tells the peer that no more comes; reading goes on. */
-  closeWrite(): Promise<void>;
-  /** Ends both directions. */
+export interface AcceptedConnection extends Connection {
   close(): void;
 }
 
-/** A connection, and who opened it. */
+/** An accepted connection, and the address of its peer. */
 export interface Accepted {
   readonly connection: AcceptedConnection;
   readonly peer: Address;
-  /** Settles when the TLS handshake has; absent without TLS. */
+  /** Settles when the TLS handshake ends; absent without TLS. */
   readonly handshake: Promise<unknown> | undefined;
 }
 
-/** What accepts connections. */
+/** Accepts connections. */
 export interface Listener {
-  /** Where it listens. */
+  /** The address at which it listens. */
   readonly addr: Address;
-  /** Resolves to the next connection. Rejects when none can be, or none any more. */
+  /**
+   * Resolves to the next connection. Rejects if no connection can be accepted, or
+   * the listener is closed.
+   */
   accept(): Promise<Accepted>;
-  /** Accepts no more. */
+  /** Stops accepting connections. */
   close(): void;
 }
 
-/** Where to listen. */
+/** Options of {@linkcode listen}. */
 export interface ListenOptions extends Address {
-  /** Absent: plain TCP. */
+  /** The server's certificate and key. Absent: plain TCP. */
   tls?: ListenerTlsOptions | undefined;
 }
 
-interface DenoConn extends AcceptedConnection {
-  readonly remoteAddr: Address;
-  /** Not over TLS. */
-  setNoDelay?(on: boolean): void;
-  setKeepAlive?(on: boolean): void;
-  /** Over TLS only. */
-  handshake?(): Promise<unknown>;
-}
-
-interface DenoListener {
-  readonly addr: Address;
-  accept(): Promise<DenoConn>;
-  close(): void;
-}
-
-interface DenoNamespace {
-  listen(options: Address): DenoListener;
-  listenTls(options: Address & ListenerTlsOptions): DenoListener;
-}
-
 /**
- * Listens at an address, over TLS if asked to. Connections send small messages
- * at once (`TCP_NODELAY`), and notice after hours that a silent peer is gone.
+ * Listens at an address, over TLS if `tls` is given. Connections send small
+ * messages at once (`TCP_NODELAY`), and detect after hours that a silent peer is
+ * gone (keep-alive).
  *
- * @throws {Error} if the address cannot be used; the error has the class that
- * Deno gave it, and names the address.
+ * @throws {Error} if the address cannot be used. The error has the class of Deno's
+ * error, and names the address.
+ * @throws {TypeError} if the runtime is not Deno.
  */
 export function listen({ hostname, port, tls }: ListenOptions): Listener {
-  const { Deno } = globalThis as unknown as { Deno: DenoNamespace };
+  const deno = denoApi("serveEvents works on Deno only");
   let listener: DenoListener;
   try {
     listener = tls === undefined
-      ? Deno.listen({ hostname, port })
-      : Deno.listenTls({ hostname, port, cert: tls.cert, key: tls.key });
+      ? deno.listen({ hostname, port })
+      : deno.listenTls({ hostname, port, cert: tls.cert, key: tls.key });
   } catch (error) {
     throw named(error, { hostname, port });
   }
@@ -98,7 +75,7 @@ export function listen({ hostname, port, tls }: ListenOptions): Listener {
         let conn: DenoConn | undefined;
         try {
           conn = await listener.accept();
-          if (isClosed) throw new Error("The listener is closed");
+          if (isClosed) throw new Error("the listener is closed");
           return toAccepted(conn);
         } catch (error) {
           conn?.close();
@@ -115,12 +92,10 @@ export function listen({ hostname, port, tls }: ListenOptions): Listener {
 
 /** Formats a host and a port: `127.0.0.1:8080`, `[::1]:8080`. */
 export function formatAddress({ hostname, port }: Address): string {
-  return hostname.includes(":")
-    ? `[${hostname}]:${port}`
-    : `${hostname}:${port}`;
+  return `${formatHost(hostname)}:${port}`;
 }
 
-/** The names of errors of connections that ended before they were accepted. */
+/** The names of errors for connections that ended before they were accepted. */
 const PEER_GONE: readonly string[] = [
   "NotConnected",
   "ConnectionAborted",
@@ -137,12 +112,12 @@ function toAccepted(conn: DenoConn): Accepted {
   };
 }
 
-/** An IPv4 peer at a listener on `[::]` has an address that IPv6 maps. */
+/** Turns `::ffff:127.0.0.1`, as a listener at `[::]` has it, into `127.0.0.1`. */
 function toAddress({ hostname, port }: Address): Address {
   return { hostname: hostname.replace(/^::ffff:(?=[0-9.]+$)/i, ""), port };
 }
 
-/** The names of errors that are about the address. */
+/** The names of errors that have to do with the address. */
 const ABOUT_ADDRESS: readonly string[] = [
   "AddrInUse",
   "AddrNotAvailable",
@@ -150,7 +125,7 @@ const ABOUT_ADDRESS: readonly string[] = [
   "PermissionDenied",
 ];
 
-/** An error of listening, which names the address if it is about that. */
+/** Returns the error, with the address if it has to do with the address. */
 function named(error: unknown, address: Address): unknown {
   const { name, message, constructor } = error as Error;
   if (!ABOUT_ADDRESS.includes(name) && !/lookup/.test(message)) return error;

@@ -1,16 +1,15 @@
 /**
- * The next turn of the event loop.
+ * Waiting for the next turn of the event loop.
  *
  * @module
  */
 
 /**
- * Resolves in a later turn of the event loop, once the network has been asked for
- * what is ready, and those that wait for it have got it.
+ * Resolves in a later turn of the event loop, after pending reads have got the
+ * bytes that had already arrived.
  *
- * A timer does that: before it rings, the runtime has to wait for the network
- * too. `setImmediate` does not: in Deno some 60 of them pass before the network is
- * asked.
+ * It uses a timer: before a timer rings, the runtime looks at the network. With
+ * `setImmediate`, many turns pass in Deno before the runtime does so.
  */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,6 +1,6 @@
 /**
- * Connections on Node and on Bun, by `node:net` and `node:tls`:
- * {@linkcode connectNode} is the `connect` of a client there.
+ * Connections on Node and Bun, with `node:net` and `node:tls`. Use
+ * {@linkcode connectNode} as the client's option `connect`.
  *
  * @module
  */
@@ -16,12 +16,12 @@ export type { Connection, ConnectOptions } from "./connection.ts";
 export type { TlsOptions } from "./tls.ts";
 
 /**
- * Opens a TCP connection with `node:net`. Small messages leave at once
- * (`TCP_NODELAY`), and the system finds out that a silent peer is gone
- * (keep-alive). With `options.tls` it speaks TLS, with `node:tls`; then
- * `tls.serverName` and a client certificate go together.
+ * Opens a TCP connection with `node:net`, or a TLS connection with `node:tls` if
+ * `options.tls` is given. Small messages are sent at once (`TCP_NODELAY`), and the
+ * operating system detects that a silent peer is gone (keep-alive). Unlike
+ * `connectDeno`, it can use `tls.serverName` together with a client certificate.
  *
- * An attempt ends when the signal is aborted; later the signal has no effect.
+ * When the signal is aborted, the attempt ends. Later the signal has no effect.
  * Deno has `node:net` too, but there `connectDeno` is faster.
  *
  * It rejects with the error of `node:net` or `node:tls`, or with the reason of
@@ -74,7 +74,7 @@ export async function connectNode(
 }
 
 function open(host: string, port: number, tls?: TlsOptions): Socket {
-  // Half open: the peer's end leaves our side open, and ours the peer's.
+  // Half open: when one side ends, the other stays open.
   const socket = { host, port, noDelay: true, allowHalfOpen: true };
   const options = { ...socket, keepAlive: true };
   if (tls === undefined) return connect(options);
@@ -82,7 +82,7 @@ function open(host: string, port: number, tls?: TlsOptions): Socket {
   const name = serverName ?? host.replace(/%.*/s, ""); // without an IPv6 zone
   return nodeTls.connect({
     ...options,
-    // Node trusts these in place of its own.
+    // `ca` replaces the authorities that Node trusts, so add these to it.
     ...caCerts.length > 0 && {
       ca: [...nodeTls.getCACertificates("default"), ...caCerts],
     },

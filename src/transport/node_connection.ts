@@ -1,5 +1,5 @@
 /**
- * A connection over a socket of Node.
+ * A connection for a socket of Node.
  *
  * @module
  */
@@ -7,29 +7,29 @@
 import type { Socket } from "node:net";
 import type { Connection } from "./connection.ts";
 
-/** How many bytes wait for a read, at least, before the peer has to wait. */
+/** The socket is paused while at least this many bytes wait to be read. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
 /**
- * What comes after the bytes that wait:
+ * What follows the bytes that wait to be read:
  *
- *     more    more bytes, or one of the others
- *     end     nothing: the peer sends no more, or the connection was closed
+ *     more    more bytes may follow
+ *     end     the end: the peer has ended its side, or the connection was closed
  *     error   an error: the connection was lost
  */
 type Then = "more" | "end" | "error";
 
-/** See the module. Bytes that came before the connection was lost can be read. */
+/** See the module. Bytes received before the connection was lost can be read. */
 export class NodeConnection implements Connection {
   readonly #socket: Socket;
   #chunks: Uint8Array[] = [];
   #waitingBytes = 0;
   #then: Then = "more";
   #error: unknown;
-  /** Resolves when bytes or an end have come; there is one while one waits. */
+  /** Set while a read waits; resolves when bytes or the end have arrived. */
   #arrival: PromiseWithResolvers<void> | undefined;
 
-  /** Takes hold of a socket: nobody else may read or write it. */
+  /** Constructs a connection. No other code may read or write the socket. */
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("data", (bytes: Uint8Array) => this.#take(bytes));
@@ -77,7 +77,7 @@ export class NodeConnection implements Connection {
     return length;
   }
 
-  /** See {@linkcode Connection.write}; it is all that the system has taken. */
+  /** See {@linkcode Connection.write}. It always writes all bytes. */
   async write(bytes: Uint8Array): Promise<number> {
     await this.#done((done) => this.#socket.write(bytes, done));
     return bytes.length;
@@ -114,7 +114,7 @@ export class NodeConnection implements Connection {
     this.#arrival = undefined;
   }
 
-  /** Resolves when Node says that it is done; a lost connection says why. */
+  /** Resolves when Node calls `done`; rejects with the error of the connection. */
   #done(begin: (done: (error?: Error | null) => void) => void): Promise<void> {
     return new Promise((resolve, reject) =>
       begin((error) => error ? reject(this.#error ?? error) : resolve())

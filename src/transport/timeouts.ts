@@ -1,5 +1,5 @@
 /**
- * One timer for many things that wait.
+ * Many time-outs with one timer.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { DeadlineQueue, type Waiting } from "./deadline_queue.ts";
 import { Timer } from "./timer.ts";
 
-/** Something that may take so long, and what is to be done then. */
+/** A time-out that has begun, and the function to call when it is over. */
 export class Wait implements Waiting {
   readonly timeoutMs: number;
   readonly deadline: number;
@@ -16,7 +16,7 @@ export class Wait implements Waiting {
   previous: Waiting | undefined;
   next: Waiting | undefined;
 
-  /** Constructs a wait that begins now. */
+  /** Constructs a time-out that begins now. */
   constructor(timeoutMs: number, over: () => void) {
     this.timeoutMs = timeoutMs;
     this.deadline = performance.now() + timeoutMs;
@@ -24,12 +24,12 @@ export class Wait implements Waiting {
   }
 }
 
-/** Calls what is over, by one timer. */
+/** Calls a function for each time-out that is over, with one timer for all. */
 export class Timeouts {
   readonly #waits = new DeadlineQueue<Wait>();
   readonly #timer = new Timer(() => this.#ring());
 
-  /** Begins a wait; `Infinity` is never over. */
+  /** Begins a time-out and calls `over` at its end; `Infinity` never ends. */
   begin(timeoutMs: number, over: () => void): Wait {
     const wait = new Wait(timeoutMs, over);
     if (timeoutMs === Infinity) return wait;
@@ -38,7 +38,7 @@ export class Timeouts {
     return wait;
   }
 
-  /** Ends a wait, if it has not ended. */
+  /** Cancels a time-out: its function is not called. */
   end(wait: Wait | undefined): void {
     if (wait === undefined || !this.#waits.delete(wait)) return;
     if (this.#waits.size === 0) this.#timer.clear();
@@ -51,7 +51,8 @@ export class Timeouts {
 
   #ring(): void {
     for (const wait of this.#waits.due(performance.now())) {
-      if (this.#waits.delete(wait)) wait.over(); // else one before ended it
+      // An earlier `over` may have cancelled this one.
+      if (this.#waits.delete(wait)) wait.over();
     }
     this.#arm();
   }

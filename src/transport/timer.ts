@@ -1,24 +1,24 @@
 /**
- * A timer for the earliest of many waits.
+ * A timer for the earliest of many deadlines.
  *
  * @module
  */
 
 /**
- * A timer that is set for longer rings early: a signal that is of no use any more
- * stays in memory, some 1 KiB, until its time is over.
+ * The longest time until the timer rings, in milliseconds. Each signal stays in
+ * memory until its time is over, even if it is no longer used.
  */
 const MAX_MS = 10_000;
 
 /**
- * A timer that is set and cleared often: it rings at the time that it was last
- * set to, or earlier, and then has to be set again. While it is set it keeps the
- * process alive, but on Node, where only the connections do so.
+ * A timer that can be set and cleared often. It rings at the time that it was set
+ * to, or earlier; then set it again. While it is set, it keeps the process alive
+ * on Deno. On Node only the connections do that.
  *
- * It is made of `AbortSignal.timeout`: a signal that nobody listens to neither
- * rings nor keeps anything alive, and is used again when that can be done. With
- * `setTimeout`, for which Deno loads Node's timers, a `raise` of the command
- * takes 15 % longer, and to set and clear it twice as long.
+ * It uses `AbortSignal.timeout`: a signal without a listener does nothing and
+ * keeps nothing alive, and the next `set` may use it again. `setTimeout` is slower
+ * to set and clear, and Deno loads Node's timers for it, so the command would
+ * start more slowly.
  */
 export class Timer {
   readonly #ring: () => void;
@@ -28,7 +28,7 @@ export class Timer {
   #signalDue = Infinity;
   #due = Infinity;
 
-  /** Constructs a timer that is not set, and calls `ring` when it rings. */
+  /** Constructs a timer that is not set. It calls `ring` when it rings. */
   constructor(ring: () => void) {
     this.#ring = ring;
     this.#onAbort = () => {
@@ -38,17 +38,17 @@ export class Timer {
     };
   }
 
-  /** When it rings, on the clock of `performance.now`; `Infinity`: it is not set. */
+  /** When it rings, on the clock of `performance.now`; `Infinity` if not set. */
   get due(): number {
     return this.#due;
   }
 
-  /** Has it ring at `deadline`, or earlier if it was to do so anyway. */
+  /** Sets it to ring at `deadline`, unless it is set to ring earlier. */
   set(deadline: number, now: number = performance.now()): void {
     if (deadline >= this.#due) return;
-    const isOfUse = this.#signal?.aborted === false &&
+    const canReuse = this.#signal?.aborted === false &&
       this.#signalDue <= deadline;
-    if (!isOfUse) {
+    if (!canReuse) {
       this.clear();
       const ms = Math.min(Math.max(0, Math.ceil(deadline - now)), MAX_MS);
       this.#signal = AbortSignal.timeout(ms);
@@ -58,7 +58,7 @@ export class Timer {
     this.#signal!.addEventListener("abort", this.#onAbort);
   }
 
-  /** Has it not ring. */
+  /** Clears it: it does not ring. */
   clear(): void {
     this.#due = Infinity;
     this.#signal?.removeEventListener("abort", this.#onAbort);

@@ -1,5 +1,5 @@
 /**
- * What TLS needs to be told, and what its failures mean.
+ * The options of TLS, and explanations of its errors.
  *
  * @module
  */
@@ -7,47 +7,47 @@
 import { quote } from "../protocol/errors.ts";
 import { messageOfRustls } from "./tls_openssl.ts";
 
-/** How a client speaks TLS. All texts are in PEM. */
+/** The TLS options of a client. Certificates and keys are in PEM. */
 export interface TlsOptions {
   /**
-   * Certificates of authorities to trust, beside those that the runtime trusts:
-   * for Deno these are Mozilla's, or with `DENO_TLS_CA_STORE=system` those of
-   * the operating system.
+   * Additional certificates of authorities to trust. The runtime trusts some
+   * already: Deno those of Mozilla, or of the operating system with
+   * `DENO_TLS_CA_STORE=system`.
    *
    * @default {[]}
    */
   caCerts?: string[] | undefined;
   /**
-   * The client's certificate, and those that link it to its authority, for
-   * servers that demand one. Absent: none. Goes together with `key`.
+   * The client's certificate, and the certificates that link it to its authority,
+   * for servers that demand one. Needs `key`. Absent: no certificate.
    */
   cert?: string | undefined;
   /** The private key of `cert`. */
   key?: string | undefined;
   /**
-   * The name that the server's certificate must be for.
+   * The name that the server's certificate must have.
    *
    * @default {the socket's host}
    */
   serverName?: string | undefined;
 }
 
-/** How a listener speaks TLS. All texts are in PEM. */
+/** The TLS options of a server. The certificate and the key are in PEM. */
 export interface ListenerTlsOptions {
-  /** The server's certificate, and those that link it to its authority. */
+  /** The certificate, and the certificates that link it to its authority. */
   cert: string;
   /** The private key of `cert`. */
   key: string;
 }
 
-/** Lines with which PEM begins. */
+/** The first lines of PEM texts. */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
 const PRIVATE_KEY = /-----BEGIN (?!ENCRYPTED)[A-Z ]*PRIVATE KEY-----/;
 
-/** Throws a RangeError unless these are options that can be used. */
+/** Throws a RangeError if an option is wrong. */
 export function checkTls(tls: TlsOptions): void {
   const { caCerts = [], cert, key, serverName } = tls;
-  // Deno passes over an authority in which it finds no certificate.
+  // Deno ignores a text in which it finds no certificate.
   for (const [i, ca] of caCerts.entries()) {
     checkPem(ca, `tls.caCerts[${i}]`, CERTIFICATE, "a certificate");
   }
@@ -55,7 +55,7 @@ export function checkTls(tls: TlsOptions): void {
     throw new RangeError(
       `Cannot use tls.${cert === undefined ? "key" : "cert"} without tls.${
         cert === undefined ? "cert" : "key"
-      }: expected both, or none`,
+      }: expected both, or neither`,
     );
   }
   if (cert !== undefined) checkCertified({ cert, key: key! });
@@ -69,7 +69,7 @@ export function checkTls(tls: TlsOptions): void {
   }
 }
 
-/** Throws a RangeError unless these are a certificate and a key. */
+/** Throws a RangeError if `cert` is not a certificate, or `key` not a key. */
 export function checkCertified({ cert, key }: ListenerTlsOptions): void {
   checkPem(cert, "tls.cert", CERTIFICATE, "a certificate");
   checkPem(key, "tls.key", PRIVATE_KEY, "a private key without a password");
@@ -86,9 +86,9 @@ function checkPem(
 }
 
 /**
- * Why a connection could not be opened and what would help, or `undefined` if
- * TLS is not to blame. It goes by the texts of rustls, which Deno passes on, and
- * by the codes of Node.
+ * Explains why a connection could not be opened, and what would help. Returns
+ * `undefined` if the error has nothing to do with TLS. It recognizes the messages
+ * of rustls, which Deno uses, and the error codes of Node.
  */
 export function explainTls(
   error: unknown,
@@ -126,9 +126,10 @@ export function explainTls(
 }
 
 /**
- * Why the server refused the client, if it did so for its certificate. Under
- * TLS 1.3 it may say so when the client takes the connection for open; but what
- * was written meanwhile it has not taken.
+ * Explains why the server refused the client's certificate, or the lack of one.
+ * Returns `undefined` for another error. With TLS 1.3 the refusal may come when the
+ * connection is already open for the client. The server has not processed bytes
+ * that were written before it.
  */
 export function explainRefusal(
   error: unknown,
@@ -141,7 +142,7 @@ export function explainRefusal(
     : `the server does not accept the client certificate in tls.cert (${alert})`;
 }
 
-/** Why a peer's TLS failed, to tell at the server; else `undefined`. */
+/** Explains, for the server, why TLS with a peer failed, or returns `undefined`. */
 export function explainPeer(error: unknown): string | undefined {
   const { message } = nameAndMessage(error);
   const alert = alertIn(message);
@@ -164,12 +165,12 @@ function nameAndMessage(error: unknown): { name: string; message: string } {
   if (!(error instanceof Error)) return { name: "", message: "" };
   const isReset = (error as { code?: unknown }).code === "ECONNRESET";
   return {
-    name: isReset ? "ConnectionReset" : error.name, // as Deno has it
+    name: isReset ? "ConnectionReset" : error.name, // the name in Deno
     message: messageOfRustls(error) ?? error.message,
   };
 }
 
-/** What the peer said to end it, such as `HandshakeFailure`. */
+/** Returns the TLS alert that the peer sent, such as `HandshakeFailure`. */
 function alertIn(message: string): string | undefined {
   return /^received fatal alert: (\w+)/.exec(message)?.[1];
 }
@@ -202,18 +203,18 @@ function explainCertificate(problem: string, wanted: string): string {
     }; is the clock right?`;
   }
   if (/CaUsedAsEndEntity/.test(problem)) {
-    return "the server's certificate is one of an authority (CA:TRUE), which a server cannot show as its own; it needs one with CA:FALSE";
+    return "the server's certificate is that of an authority (CA:TRUE); it needs one with CA:FALSE";
   }
   return `the server's certificate is not valid: ${problem}`;
 }
 
-/** A few names; a certificate may have thousands. */
+/** Lists three names at most: a certificate may have thousands. */
 function listOf(names: string[]): string {
   const shown = names.slice(0, 3).join(", ");
   return names.length > 3 ? `${shown} and ${names.length - 3} others` : shown;
 }
 
-/** A time such as "3600 seconds ago", in larger units. */
+/** Finds a time such as "3600 seconds ago", and converts it to larger units. */
 function timeIn(text: string): string {
   const [, digits, suffix] =
     /\(([0-9]+) seconds (ago|in future)\)/.exec(text) ??
@@ -238,7 +239,7 @@ function explainAlert(alert: string, wanted: string, tls: TlsOptions): string {
     (tls.cert === undefined ? "; it may demand a client certificate" : "");
 }
 
-/** What is wrong with our own certificate, key or authorities. */
+/** Explains what is wrong with our own certificate, key or authorities. */
 function explainOwn(message: string): string | undefined {
   if (/^No certificates found/.test(message)) {
     return "tls.cert holds no certificate in PEM";

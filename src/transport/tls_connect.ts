@@ -1,15 +1,16 @@
 /**
- * Opens connections over TLS, as far as Deno can.
+ * Opens TLS connections on Deno.
  *
  * @module
  */
 
+import { quote } from "../protocol/errors.ts";
 import { closeQuietly, type Connection } from "./connection.ts";
-import type { DenoApi, DenoConn } from "./deno_api.ts";
+import { connectTcp, type DenoApi, type DenoConn } from "./deno_api.ts";
 import type { TlsOptions } from "./tls.ts";
 import { waitForRefusal } from "./tls_refusal.ts";
 
-/** How much the read may take that waits for a refusal. */
+/** The size of the buffer for the read that waits for a refusal. */
 const FIRST_READ_BYTES = 16 * 1024;
 
 /** See {@linkcode connectDeno}. */
@@ -50,22 +51,25 @@ async function open(
   if (cert !== undefined) {
     if (hostname !== host) {
       throw new TypeError(
-        "Deno cannot use an IPv6 address with a zone together with tls.cert",
+        `Cannot use tls.cert with host ${
+          quote(host)
+        }: Deno has no client certificates for IPv6 addresses with a zone`,
       );
     }
     if (serverName !== undefined && serverName !== host) {
       throw new TypeError(
-        "Deno cannot use tls.serverName together with tls.cert; the socket's host can be the name",
+        `Cannot use tls.serverName ${
+          quote(serverName)
+        } with tls.cert: Deno takes the name from the socket's host, ${
+          quote(host)
+        }`,
       );
     }
     return await deno.connectTls({ hostname, port, caCerts, cert, key: key! });
   }
-  // Unlike Deno.connectTls, this heeds the signal, sets TCP_NODELAY and takes a
-  // name that is not the host's.
-  const conn = await deno.connect({ hostname: host, port, signal });
+  // Deno.connectTls has no signal, no TCP_NODELAY and no server name.
+  const conn = await connectTcp(deno, host, port, signal);
   try {
-    conn.setNoDelay!(true);
-    conn.setKeepAlive!(true);
     return await deno.startTls(conn, {
       hostname: serverName ?? hostname,
       caCerts,
@@ -76,7 +80,7 @@ async function open(
   }
 }
 
-/** A read that was begun, and where it puts what comes. */
+/** A read that has begun, and its buffer. */
 interface Begun {
   readonly buffer: Uint8Array;
   readonly length: Promise<number | null>;
@@ -85,11 +89,11 @@ interface Begun {
 function beginRead(conn: DenoConn): Begun {
   const buffer = new Uint8Array(FIRST_READ_BYTES);
   const length = conn.read(buffer);
-  length.catch(() => {}); // the first read tells
+  length.catch(() => {}); // the first read() of the caller rejects too
   return { buffer, length };
 }
 
-/** The connection, of which one read was begun. */
+/** Returns the connection with the read that has begun as its first one. */
 function afterRead(conn: DenoConn, begun: Begun): Connection {
   let first: Begun | undefined = begun;
   let rest = new Uint8Array(0);

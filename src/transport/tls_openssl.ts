@@ -1,11 +1,11 @@
 /**
- * What OpenSSL, by which Node and Bun speak TLS, means in the words of rustls, by
- * which Deno does.
+ * Translates errors of OpenSSL, the TLS of Node and Bun, into messages of rustls,
+ * the TLS of Deno.
  *
  * @module
  */
 
-/** The codes of Node's errors about a server's certificate. */
+/** Node's error codes for a wrong server certificate, with the word of rustls. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT: "UnknownIssuer",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "UnknownIssuer",
@@ -16,22 +16,22 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: "NotValidYet",
 };
 
-/** The names of alerts that rustls writes another way. */
+/** Names of TLS alerts that differ in rustls. */
 const ALERTS: Readonly<Record<string, string>> = {
   UnknownCa: "UnknownCA",
   UnrecognizedName: "UnrecognisedName",
 };
 
-/** An error of Node, as far as it is used here. */
+/** The used part of an error of Node. */
 interface NodeError {
   readonly code?: unknown;
-  /** Of ERR_TLS_CERT_ALTNAME_INVALID: the server's certificate. */
+  /** The server's certificate, with the code ERR_TLS_CERT_ALTNAME_INVALID. */
   readonly cert?: { readonly subjectaltname?: unknown };
 }
 
 /**
- * Returns the message of rustls that means the same as an error of Node's
- * `node:tls`, or `undefined` if there is none.
+ * Returns the message of rustls for an error of `node:tls`, or `undefined` if there
+ * is none.
  */
 export function messageOfRustls(error: Error): string | undefined {
   const { code, cert } = error as NodeError;
@@ -52,7 +52,7 @@ export function messageOfRustls(error: Error): string | undefined {
     : undefined;
 }
 
-/** `DNS:as.example.com, IP Address:10.0.0.1`, as rustls lists names. */
+/** Converts `DNS:as.example.com, IP Address:10.0.0.1` to the syntax of rustls. */
 function namesOf(subjectAltName: unknown): string {
   return String(subjectAltName ?? "")
     .replace(/DNS:([^,]*)/g, 'DnsName("$1")')

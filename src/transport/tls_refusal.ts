@@ -1,20 +1,23 @@
 /**
- * Whether a TLS server refuses the client, once the connection is open.
+ * Waiting for a TLS server to refuse the client.
+ *
+ * With TLS 1.3 a server checks the client's certificate, or the lack of one, when
+ * the handshake is already over for the client. Bytes that were written before a
+ * refusal arrives are lost. So a new connection is used only after a short wait.
  *
  * @module
  */
 
 /**
- * Under TLS 1.3 a server judges the client's certificate, or the lack of one,
- * when for the client the handshake is over. It has this long to refuse it, in
- * milliseconds, beside as long as the handshake took, at most so long: each
- * connection pays for it. If it takes longer, what was written meanwhile is lost.
+ * How long to wait, in milliseconds: `REFUSAL_MS`, plus the time that the handshake
+ * took, but no more than `MAX_HANDSHAKE_MS`. Each new TLS connection waits.
  */
 const REFUSAL_MS = 10, MAX_HANDSHAKE_MS = 200;
 
 /**
- * Waits as long as a refusal may take. It rejects if `first` does, and returns
- * early if `first` resolves: then the server has sent something else.
+ * Waits as long as a refusal may take. `first` is the first read: if it rejects,
+ * this rejects with the same error; if it resolves, this resolves at once, as the
+ * server has sent something else.
  */
 export async function waitForRefusal(
   first: Promise<unknown>,

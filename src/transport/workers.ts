@@ -1,6 +1,6 @@
 /**
- * Connections in Cloudflare Workers, by `cloudflare:sockets`:
- * {@linkcode connectWorkers} is the `connect` of a client there.
+ * Connections in Cloudflare Workers, with `cloudflare:sockets`. Use
+ * {@linkcode connectWorkers} as the client's option `connect`.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
 export type { Connection, ConnectOptions } from "./connection.ts";
 export type { TlsOptions } from "./tls.ts";
 
-/** The part of `cloudflare:sockets` that is used here. */
+/** The used part of `cloudflare:sockets`. */
 interface Sockets {
   connect(
     address: { hostname: string; port: number },
@@ -24,19 +24,19 @@ interface Sockets {
   ): StreamPair & { readonly opened: Promise<unknown> };
 }
 
-/** Not written where it is imported: other runtimes would look for it. */
+/** A variable, because other runtimes would look for a module that is named. */
 const MODULE: string = "cloudflare:sockets";
 
 /**
- * Opens a TCP connection with the Sockets API of Cloudflare Workers; with
- * `options.tls`, a TLS connection. A Worker can be told neither which authorities
- * to trust, nor another name, nor a client certificate.
+ * Opens a TCP connection with the Sockets API of Cloudflare Workers, or a TLS
+ * connection if `options.tls` is given. The API has no options for authorities,
+ * client certificates or server names.
  *
- * In a Worker a connection belongs to the request in which it was opened: make
- * the client in the handler of a request, and close it there.
+ * In a Worker, a connection belongs to the request in which it was opened. Create
+ * the client in the handler of the request, and close it there.
  *
- * It rejects with the error of the API, or with the reason of the signal; with
- * `tls.caCerts`, `tls.cert`, `tls.key` or `tls.serverName` with a TypeError.
+ * It rejects with the error of the API, or with the reason of the signal; with a
+ * TypeError if `tls.caCerts`, `tls.cert`, `tls.key` or `tls.serverName` is given.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export async function connectWorkers(
   for (const [name, value] of Object.entries(tls ?? {})) {
     if (value === undefined || value.length === 0) continue;
     throw new TypeError(
-      `Cannot use tls.${name} in a Worker: its TLS cannot be told that`,
+      `Cannot use tls.${name} in a Worker: its TLS has no such option`,
     );
   }
   const { connect }: Sockets = await import(MODULE);

@@ -290,7 +290,7 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   ],
   [
     ["raise", SOCKET, "E_X", "e=1", "--event-param", "e"],
-    `Cannot use params.e: the event param has that name`,
+    `Cannot use params.e: the event param has the same name`,
     "raise",
   ],
   [["listen", "8080", "9090"], `"9090" is one argument too many`, "listen"],

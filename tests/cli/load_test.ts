@@ -179,7 +179,7 @@ Deno.test("raise --count and --rate refuse what is wrong: exit code 2", async ()
       [["--count=2", "--dry-run"], "--dry-run is given with --count or --rate"],
       [
         ["--count=2", "a=1", "--event-param=a"],
-        "the event param has that name",
+        "the event param has the same name",
       ],
     ] as const
   ) {

@@ -89,7 +89,7 @@ Deno.test("pump names wrong lines by their number, and skips them: exit code 2",
     [`{"event":""}`, `it has no "event" that is a name`],
     [`{"event":"E","params":1}`, `its "params" are neither`],
     [`{"event":"E","parms":{}}`, `it has "parms", expected "event" and`],
-    [`{"event":"E","params":{"name":1}}`, "the event param has that name"],
+    [`{"event":"E","params":{"name":1}}`, "the event param has the same name"],
   ];
   const input = `{"event":"E_FIRST"}\n` +
     bad.map(([line]) => line + "\n").join("") +

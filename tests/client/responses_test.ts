@@ -163,7 +163,7 @@ Deno.test("EventClient fails all requests when the server could not read us", as
   for (const error of values as unknown as Error[]) {
     assert(error instanceof ConnectionClosedError);
     assertEquals(error.mayHaveArrived, true);
-    assertStringIncludes(error.message, "could not read what it got");
+    assertStringIncludes(error.message, "could not read a message");
     assert(error.cause instanceof ServerError);
     assertEquals([error.cause.code, error.cause.message], [
       -32700,

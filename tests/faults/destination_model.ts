@@ -241,7 +241,7 @@ export function modelDestination(seed: number, steps: number): void {
     core.expire(now);
     while (core.wantedAttempt > 0) failConnect();
   }
-  assert(core.isIdle, say("all is settled"));
+  assert(core.isSettled, say("all is settled"));
   core.close(now);
   now += 2000;
   core.expire(now);

@@ -253,7 +253,7 @@ const REFUSED: [name: string, params: unknown, path: string, why: string][] = [
     "a match",
     { m: "abc".match(/b/) },
     "params.m",
-    "properties that JSON drops",
+    "JSON drops its properties",
   ],
   [
     "an object whose class extends null",

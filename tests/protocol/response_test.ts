@@ -109,7 +109,7 @@ const SETTLING: [name: string, reply: unknown, outcome: unknown][] = [
   ["an error that is a number", { id: 7, error: 5 }, {
     kind: "broken",
     ...matched,
-    reason: "its error is neither an object nor a text nor a list",
+    reason: "its error is not an object, a string or an array",
   }],
   ["an id that is the digits as a text", { id: "7", result: 8 }, {
     kind: "confirmed",

@@ -204,7 +204,7 @@ Deno.test("parseSocket() refuses what is not a string", pure, () => {
   assertThrows(
     () => parseSocket(8080 as unknown as string),
     TypeError,
-    "it is number, expected a string",
+    "of type number: expected a string",
   );
 });
 

@@ -682,7 +682,7 @@ Deno.test("serveEvents() refuses to serve without a handler", () => {
     assertThrows(
       () => serveEvents({ port: 0 }, handler as unknown as EventHandler),
       TypeError,
-      "the second argument is no handler",
+      "the second argument is not a handler",
     );
   }
 });

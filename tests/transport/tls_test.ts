@@ -491,7 +491,7 @@ for (
       "invalid peer certificate: certificate not valid yet: (7300 seconds in future)",
       "not valid yet for another 2 hours; is the clock right?",
     ],
-    ["invalid peer certificate: CaUsedAsEndEntity", "one of an authority"],
+    ["invalid peer certificate: CaUsedAsEndEntity", "that of an authority"],
     ["invalid peer certificate: BadSignature", "is not valid: BadSignature"],
     ["received fatal alert: UnrecognisedName", 'does not know the name "h"'],
     ["received fatal alert: ProtocolVersion", "expected version 1.2 or 1.3"],
