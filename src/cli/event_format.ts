@@ -2,7 +2,7 @@
 
 import type { ReceivedEvent } from "../../mod.ts";
 import { formatAddress } from "./address.ts";
-import { printable, printableJson } from "./printable.ts";
+import { printable, printableJson } from "../protocol/printable.ts";
 
 /** Makes a line of an event. */
 export type EventFormat = (event: ReceivedEvent) => string;

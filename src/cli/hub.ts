@@ -11,7 +11,7 @@ import { interruption, within } from "./interrupt.ts";
 import { Log } from "./log.ts";
 import { describe, explain } from "./outcome.ts";
 import { stderr } from "./output.ts";
-import { printable, printableJson } from "./printable.ts";
+import { printable, printableJson } from "../protocol/printable.ts";
 
 const HELP = String
   .raw`Serves the Event Interface: applications raise events by HTTP, and servers

@@ -18,7 +18,7 @@ import type { Command } from "./command.ts";
 import { formatJson, formatLine } from "./event_format.ts";
 import { interruption, within } from "./interrupt.ts";
 import { Output, stderr } from "./output.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../protocol/printable.ts";
 import { toResponse } from "./response.ts";
 import { whileRead } from "./while_read.ts";
 

@@ -1,6 +1,6 @@
 /** Text to a standard stream: in order, whole, and safe for a terminal. */
 
-import { printable, printableJson } from "./printable.ts";
+import { printable, printableJson } from "../protocol/printable.ts";
 
 /** What `Output` needs of `Deno.stdout`. */
 export interface Sink {

@@ -11,7 +11,7 @@ import { onInterrupt } from "./interrupt.ts";
 import { MAX_LINE_BYTES, readLines } from "./lines.ts";
 import { Outage } from "./outage.ts";
 import { Output, stderr } from "./output.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../protocol/printable.ts";
 import { PumpRun } from "./pump_run.ts";
 import { toSockets } from "./sockets.ts";
 

@@ -14,7 +14,7 @@
 
 import { ServerError } from "../protocol/errors.ts";
 import { causeOf, type FailureCause } from "./delivery_info.ts";
-import { printable } from "./printable.ts";
+import { printable, printableJson } from "../protocol/printable.ts";
 
 /** How much a line matters, the least first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -254,9 +254,7 @@ export function formatLogJson(entry: LogEntry): string {
     ...since !== undefined && { since: new Date(since).toISOString() },
   });
   if (params === undefined) return printable(text);
-  // Between the values of JSON there may be line breaks, in its texts none.
-  const line = params.replace(/[\t\n\r]/g, " ");
-  return printable(`${text.slice(0, -1)},"params":${line}}`);
+  return printableJson(`${text.slice(0, -1)},"params":${params}}`);
 }
 
 function sentenceOf(entry: LogEntry): string {

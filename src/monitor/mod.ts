@@ -68,5 +68,5 @@ export {
   type FormatEventOptions,
   type PrintedEvent,
 } from "./event_text.ts";
-export { printable } from "./printable.ts";
+export { printable } from "../protocol/printable.ts";
 export { startTelemetry, type Telemetry } from "./telemetry.ts";
