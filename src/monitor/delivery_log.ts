@@ -239,9 +239,7 @@ export class DeliveryLog {
 /** Formats a line of the log for people; it holds no line break. */
 export function formatLogEntry(entry: LogEntry): string {
   const { time, level } = entry;
-  return printable(
-    `${new Date(time).toISOString()} ${level} ${sentenceOf(entry)}`,
-  );
+  return `${new Date(time).toISOString()} ${level} ${describeLogEntry(entry)}`;
 }
 
 /** Formats a line of the log as one JSON object; params as they came. */
@@ -255,6 +253,11 @@ export function formatLogJson(entry: LogEntry): string {
   });
   if (params === undefined) return printable(text);
   return printableJson(`${text.slice(0, -1)},"params":${params}}`);
+}
+
+/** Describes a line of the log by a sentence, without its time and level. */
+export function describeLogEntry(entry: LogEntry): string {
+  return printable(sentenceOf(entry));
 }
 
 function sentenceOf(entry: LogEntry): string {

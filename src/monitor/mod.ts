@@ -56,6 +56,7 @@ export type { Histogram, Labeled } from "./prometheus.ts";
 export {
   DeliveryLog,
   type DeliveryLogOptions,
+  describeLogEntry,
   formatLogEntry,
   formatLogJson,
   LOG_LEVELS,
