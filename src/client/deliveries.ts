@@ -100,7 +100,9 @@ export class Deliveries {
     if (mayJoin) {
       const batch = this.queue.batchFor(timeoutMs);
       if (batch !== undefined) {
-        if (batch.head.event !== head.event) batch.isMixed = true;
+        if (batch.head !== head && !isSame(batch.head, head)) {
+          batch.isMixed = true;
+        }
         this.queue.join(batch, text);
         return batch;
       }
@@ -254,4 +256,10 @@ export class Deliveries {
     this.inFlight--;
     delivery.carrier!.forget(delivery);
   }
+}
+
+/** Whether errors of both name the same event and socket. */
+function isSame(a: MessageHead, b: MessageHead): boolean {
+  return a.event === b.event && a.method === b.method &&
+    a.protocol === b.protocol;
 }

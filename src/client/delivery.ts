@@ -77,7 +77,9 @@ export class Delivery implements Waiting {
   count = 1;
   /** The messages that wait to be written; of a request the rest after its id. */
   text: string;
-  /** The same as UTF-8, once a batch is full. */
+  /** How long the text is, in UTF-16 code units. */
+  length: number;
+  /** The text as UTF-8, once a batch is full. */
   bytes: Uint8Array | undefined;
   /** The id of its request; 0 if it is none, or is still queued. */
   id = 0;
@@ -112,6 +114,7 @@ export class Delivery implements Waiting {
   constructor(head: MessageHead, text: string, options: DeliveryOptions) {
     this.head = head;
     this.text = text;
+    this.length = text.length;
     this.options = options;
   }
 

@@ -253,6 +253,7 @@ export class Destination {
     } catch (error) {
       this.lost(conversation, error as ProtocolError, now);
     }
+    if (this.#settings.maxIdleMs !== Infinity) this.hasChanged = true;
     this.#connections.closeIfDone(conversation, now);
     this.#connections.advance(now);
     return false;
@@ -274,6 +275,7 @@ export class Destination {
       this.#deliveries.failLost(delivery, error, now);
     }
     this.#connections.closeIfDone(conversation, now);
+    this.#connections.advance(now);
   }
 
   /**
@@ -294,17 +296,20 @@ export class Destination {
     for (const delivery of deliveries) {
       this.#deliveries.fail(delivery, "aborted", now, () => reason);
     }
-    this.#connections.expire(now);
+    this.#connections.closeDone(now);
+    this.#connections.advance(now);
   }
 
   /** Time has passed: settles and ends what has taken too long. */
   expire(now: number): void {
+    const why = this.#whyQueued();
     for (const delivery of this.#deliveries.due(now)) {
-      this.#timeOut(delivery, now);
+      this.#timeOut(delivery, why, now);
     }
     if (this.#connections.isTooLate(now)) {
-      const why = `no connection within ${this.#settings.connectTimeoutMs} ms`;
-      this.connectFailed(why, new DOMException(why, "TimeoutError"), now);
+      const cause =
+        `no connection within ${this.#settings.connectTimeoutMs} ms`;
+      this.connectFailed(cause, new DOMException(cause, "TimeoutError"), now);
     }
     this.#connections.expire(now);
     this.#connections.advance(now);
@@ -344,9 +349,13 @@ export class Destination {
     this.#deliveries.respond(outcome, raw, now);
   }
 
-  #timeOut(delivery: Delivery, now: number): void {
+  #timeOut(delivery: Delivery, whyQueued: string, now: number): void {
     const { state, timeoutMs, carrier } = delivery;
-    const missing = this.#missing(delivery);
+    const missing = state === WRITTEN
+      ? "no response"
+      : state === QUEUED
+      ? whyQueued
+      : "the server does not read, not written in full";
     this.#deliveries.fail(
       delivery,
       "timeout",
@@ -363,16 +372,14 @@ export class Destination {
     this.#connections.stopWriting(carrier as Conversation, now);
   }
 
-  /** What a delivery lacks whose time is over. */
-  #missing({ state }: Delivery): string {
-    if (state === WRITTEN) return "no response";
-    if (state !== QUEUED) {
-      return "the server does not read, not written in full";
-    }
-    if (this.#connections.current === undefined) return "not connected";
+  /** Why deliveries are still queued. */
+  #whyQueued(): string {
     const { inFlight } = this.#deliveries;
-    return inFlight >= this.#settings.maxInFlight
-      ? `${inFlight} requests are in flight, not written`
+    if (inFlight >= this.#settings.maxInFlight) {
+      return `${inFlight} requests are in flight, not written`;
+    }
+    return this.#connections.current === undefined
+      ? "not connected"
       : "the server does not read, not written";
   }
 
