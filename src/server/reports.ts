@@ -59,6 +59,10 @@ export interface InvalidMessage {
 
 /** The events of an `EventServer`, for `addEventListener`. */
 export interface EventServerEventMap {
+  /** A connection was accepted, and not refused. */
+  connect: CustomEvent<{ peer: Address }>;
+  /** A connection that was accepted has ended. */
+  disconnect: CustomEvent<{ peer: Address }>;
   /** A request or a notification has a method without a handler. */
   unhandled: CustomEvent<{ event: ReceivedEvent }>;
   /**
@@ -117,6 +121,16 @@ export class Reports {
   constructor(hooks: ReportHooks, target: EventTarget = new EventTarget()) {
     this.#hooks = hooks;
     this.#target = target;
+  }
+
+  /** Takes that a connection was accepted. */
+  connected(peer: Address): void {
+    this.#dispatch("connect", { peer });
+  }
+
+  /** Takes that a connection has ended. */
+  disconnected(peer: Address): void {
+    this.#dispatch("disconnect", { peer });
   }
 
   /** Takes what a handler threw, or a failure to accept. */
