@@ -26,6 +26,7 @@ export {
   type KeptEvent,
 } from "./event_feed.ts";
 export {
+  checkGuard,
   drawToken,
   type FetchHandler,
   type GuardOptions,
