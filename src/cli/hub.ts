@@ -28,9 +28,9 @@ Examples:
       {"jsonrpc":"2.0","id":1,"method":"raise_event",
        "params":{"event":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}}'
 
-  [host]  the address to listen at (default 127.0.0.1); everybody on this machine
-          or, elsewhere, who has the token can raise events, and decides where
-          they go
+  [host]  the address to listen at (default 127.0.0.1); who is on this machine
+          or, elsewhere, has the token can raise events, and decides where they
+          go
   [port]  the port (default 8888); 0 picks a free one, and it is printed
 
 Options:
@@ -46,10 +46,11 @@ Options:
   --cert <file>                 the certificate to show to their servers
   --key <file>                  the private key of that certificate
   --server-name <name>          the name that their certificates are for
-  --token <text>                the token that requests have to hold (default on
-                                127.0.0.1: none; elsewhere one is drawn)
-  --metrics <[host:]port>       serve /metrics and /health there too
-  --log-level <level>           debug (each delivery), info (default), warn, error
+  --token <text>                the token that requests need (default: none on
+                                127.0.0.1, elsewhere one is drawn)
+  --metrics <address>           serve /metrics and /health there too
+  --log-level <level>           debug (each delivery), info (the default), warn
+                                or error
   --json                        log JSON objects
   -h, --help                    print this
 

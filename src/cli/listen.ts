@@ -31,6 +31,7 @@ Usage: event-jsonrpc listen [[host:]port] [options]
 
 Examples:
   event-jsonrpc listen
+  event-jsonrpc listen 8080 --page 8081
   event-jsonrpc listen 0.0.0.0:8080 --json | jq .params
   event-jsonrpc listen 0 --count 1
   event-jsonrpc listen :8080 --error '404:No such user'
@@ -54,10 +55,11 @@ Options:
                             a member paramsText has params that were escaped
   --verbose                 tell of connections and responses, and at the end of
                             how many events of which names came
-  --page <[host:]port>      show events in a browser, at an address of its own
-  --token <text>            the token that the page's address has to hold (default
-                            on 127.0.0.1: none; elsewhere one is drawn)
-  --metrics <[host:]port>   serve /metrics for Prometheus, and /health
+  --page <address>          show events in a browser; the address is [host:]port,
+                            and the one to open is printed
+  --token <text>            the token that those who look need (default: none on
+                            127.0.0.1, elsewhere one is drawn)
+  --metrics <address>       serve /metrics for Prometheus and /health there
   --at <url>                subscribe at the OpenSIPS whose mi_http this is, and
                             stay subscribed
   --event <name>            an event to subscribe, or a pattern such as
