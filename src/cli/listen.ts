@@ -55,8 +55,8 @@ Options:
                             a member paramsText has params that were escaped
   --verbose                 tell of connections and responses, and at the end of
                             how many events of which names came
-  --page <address>          show events in a browser; the address is [host:]port,
-                            and the one to open is printed
+  --page <address>          show events in a browser, at an address such as 8081
+                            or 0.0.0.0:8081; the one to open is printed
   --token <text>            the token that those who look need (default: none on
                             127.0.0.1, elsewhere one is drawn)
   --metrics <address>       serve /metrics for Prometheus and /health there

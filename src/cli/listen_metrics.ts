@@ -3,7 +3,7 @@
 import { ListenerTally, operationsHandler } from "../monitor/mod.ts";
 import { formatAddress } from "./address.ts";
 import { type HttpService, serveHttp, toHttpAddress } from "./http_service.ts";
-import type { Watcher } from "./watch.ts";
+import type { Watcher } from "./watcher.ts";
 
 /**
  * Serves health and metrics at an address.

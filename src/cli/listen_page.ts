@@ -7,7 +7,7 @@ import {
   toHttpAddress,
   toToken,
 } from "./http_service.ts";
-import type { Watcher } from "./watch.ts";
+import type { Watcher } from "./watcher.ts";
 
 /**
  * Serves a page at an address.

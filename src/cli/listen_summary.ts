@@ -2,7 +2,7 @@
 
 import type { Address } from "../../mod.ts";
 import type { EventWatcher } from "../monitor/mod.ts";
-import type { Watcher } from "./watch.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** How many names and peers are told apart: a peer may send any. */
 const MAX_KNOWN = 1000;

@@ -5,7 +5,7 @@ import type { EventWatcher } from "../monitor/mod.ts";
 import { formatAddress } from "./address.ts";
 import { idText } from "./event_format.ts";
 import { type Result, resultText } from "./outcome.ts";
-import type { Watcher } from "./watch.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** How much of a response is shown. */
 const MAX_SHOWN = 200;

@@ -1,9 +1,9 @@
 /** What sees the events of `listen`, beside what prints them. */
 
 import type { Address, EventHandler, EventServer } from "../../mod.ts";
-import type { EventWatcher } from "../monitor/mod.ts";
 import { type Arguments, type OptionKinds, UsageError } from "./arguments.ts";
 import { isTelemetryOn } from "./telemetry.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** See `watchOf`. */
 export const WATCH_OPTIONS: OptionKinds = {
@@ -12,24 +12,6 @@ export const WATCH_OPTIONS: OptionKinds = {
   token: "text",
   metrics: "text",
 };
-
-/** Something that sees the events of a listener. */
-export interface Watcher {
-  /** Goes before the handler. */
-  readonly watch: EventWatcher;
-  /** Takes that something was refused. */
-  refuse?(reason: string, peer: Address): void;
-  /**
-   * Begins its work; returns what to say of it.
-   *
-   * @throws {ListenError} if it cannot listen.
-   */
-  begin?(server: EventServer): string | undefined;
-  /** Ends its work. */
-  end?(): Promise<void>;
-  /** What it has to say at the end. */
-  summary?(): readonly string[];
-}
 
 /** All watchers of a listener. */
 export class Watch {
