@@ -29,16 +29,21 @@
  */
 
 export {
-  type AtDestination,
-  type DestinationStats,
+  type AnyEventInterface,
   EventInterface,
-  type EventInterfaceEventMap,
-  type EventInterfaceOptions,
-  type PublishedEvent,
-  type SubscribeOptions,
-  type Subscriber,
 } from "./src/events/event_interface.ts";
-export type { DeliveryReport } from "./src/events/broadcast.ts";
+export type {
+  AtDestination,
+  EventInterfaceEventMap,
+} from "./src/events/event_map.ts";
+export type {
+  DeliverOptions,
+  EventInterfaceOptions,
+  SubscribeOptions,
+} from "./src/events/options.ts";
+export type { DestinationStats } from "./src/events/pool.ts";
+export type { DeliveryInfo, DeliveryReport } from "./src/events/report.ts";
+export type { PublishedEvent, Subscriber } from "./src/events/subscriptions.ts";
 export {
   formatVirtualSocket,
   parseVirtualSocket,

@@ -42,8 +42,8 @@ const RUNTIMES: Record<string, readonly string[]> = {
   "src/transport/node_connection.ts": ["node:net"],
 };
 
-/** No file may have more lines of code; it goes down until it is 300. */
-const MAX_LINES = 680;
+/** No file may have more lines of code. */
+const MAX_LINES = 300;
 /** Data, which nobody has to hold in mind. */
 const UNBOUNDED = ["src/opensips/catalogue.ts"];
 

@@ -101,6 +101,8 @@ export class Delivery implements Waiting {
   /** The head of its first event's messages. */
   readonly head: MessageHead;
   readonly options: DeliveryOptions;
+  /** Whether it has failed by our own doing, which says nothing of the server. */
+  isOurs = false;
   /** Whether events of other names are in the batch. */
   isMixed = false;
 
@@ -169,11 +171,20 @@ export class Delivery implements Waiting {
     this.#tell(now);
   }
 
-  /** Settles it: it has failed, with the error that is made. */
-  fail(now: number, makeError: ErrorMaker): void {
+  /**
+   * Settles it: it has failed, with the error that is made. `isOurs` says that it
+   * was by our own doing, such as a full queue.
+   */
+  fail(now: number, makeError: ErrorMaker, isOurs = false): void {
     this.state = FAILED;
+    this.isOurs = isOurs;
     this.#outcome = makeError;
     this.#tell(now);
+  }
+
+  /** The error for all of its events, if it failed. */
+  get error(): unknown {
+    return this.state === FAILED ? this.#error() : undefined;
   }
 
   /** The error for an event of the batch that has this head, if it failed. */

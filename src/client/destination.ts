@@ -88,14 +88,7 @@ export class Destination {
 
   /** A snapshot of the counters. */
   get stats(): EventClientStats {
-    const { counters, queue, inFlight } = this.#deliveries;
-    return {
-      ...counters,
-      failed: { ...counters.failed },
-      queued: queue.events,
-      queuedBytes: queue.length,
-      inFlight,
-    };
+    return this.#deliveries.stats;
   }
 
   /** How far its connections are. */
@@ -131,27 +124,34 @@ export class Destination {
     return this.#deliveries.all();
   }
 
-  /** Takes an event with the params that `formatParams` made. */
+  /**
+   * Takes an event with the params that `formatParams` made; or notifications, by
+   * a list of their params, which go out in one write and have one fate.
+   */
   send(
     head: MessageHead,
-    params: string,
+    params: string | readonly string[],
     timeoutMs: number,
     signal: AbortSignal | undefined,
     isRaw: boolean,
   ): Delivery {
     const { syncMode, delimiter, maxQueueBytes } = this.#settings;
     const deliveries = this.#deliveries;
-    deliveries.counters.raised++;
-    if (this.phase !== "taking") return deliveries.refuseClosed(head);
+    const isOne = typeof params === "string";
+    const count = isOne ? 1 : params.length;
+    deliveries.counters.raised += count;
+    if (this.phase !== "taking") return deliveries.refuseClosed(head, count);
     const frame = syncMode ? head.request : head.notification;
-    const text = formatMessage(frame, params) + delimiter;
-    if (deliveries.queue.length + text.length <= maxQueueBytes) {
-      return deliveries.add(head, text, timeoutMs, signal, isRaw);
+    const text = isOne
+      ? formatMessage(frame, params) + delimiter
+      : params.map((text) => formatMessage(frame, text) + delimiter).join("");
+    if (deliveries.queue.length + text.length > maxQueueBytes) {
+      this.#noticeFull(count);
+      return deliveries.refuseFull(head, text.length, count);
     }
-    const last = this.notices.at(-1);
-    if (last?.type === "full") last.events++;
-    else this.#notice({ type: "full", events: 1 });
-    return deliveries.refuseFull(head, text.length);
+    return isOne
+      ? deliveries.add(head, text, timeoutMs, signal, isRaw)
+      : deliveries.addAlone(head, text, count, timeoutMs, signal);
   }
 
   /**
@@ -231,13 +231,9 @@ export class Destination {
     this.#connections.closeIfDone(conversation, now);
   }
 
-  /** Bytes have come in; `takeResponses` takes what they bring. */
-  received(conversation: Conversation, bytes: Uint8Array, now: number): void {
-    conversation.received(bytes, now);
-  }
-
   /**
-   * Settles what responses settle, of a part of the requests in flight; returns
+   * Bytes have come in, and the conversation has them. Settles what responses
+   * settle, of a part of the requests in flight; returns
    * whether there may be more. Whoever now raises the next event has it written
    * while the other responses are taken, so that both ends work at the same time.
    */
@@ -381,6 +377,13 @@ export class Destination {
     return this.#connections.current === undefined
       ? "not connected"
       : "the server does not read, not written";
+  }
+
+  /** Counts events that the queue refuses; those of a turn are one notice. */
+  #noticeFull(count: number): void {
+    const notice = this.notices.findLast(({ type }) => type === "full");
+    if (notice?.type === "full") notice.events += count;
+    else this.#notice({ type: "full", events: count });
   }
 
   #notice(notice: Notice): void {

@@ -130,10 +130,13 @@ export class DestinationShell {
     return this.#core.phase === "closed" ? "closed" : this.#core.state;
   }
 
-  /** Takes an event with the params that `formatParams` made. */
+  /**
+   * Takes an event with the params that `formatParams` made, or a list of
+   * notifications; see {@linkcode Destination.send}.
+   */
   send(
     head: MessageHead,
-    params: string,
+    params: string | readonly string[],
     timeoutMs: number = this.#settings.timeoutMs,
     signal?: AbortSignal,
     isRaw: boolean = false,
@@ -293,8 +296,7 @@ export class DestinationShell {
         const length = await connection.read(buffer);
         if (length === null) break;
         this.#arrivals++;
-        core.received(
-          conversation,
+        conversation.received(
           buffer.subarray(0, length),
           performance.now(),
         );

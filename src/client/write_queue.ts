@@ -48,7 +48,7 @@ export class WriteQueue {
     const { length } = delivery.text;
     this.#batch = isBatch && length < WRITE_LENGTH ? delivery : undefined;
     this.#deliveries.push(delivery);
-    this.#events++;
+    this.#events += delivery.count;
     this.#length += length;
   }
 

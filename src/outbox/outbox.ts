@@ -5,7 +5,7 @@
  */
 
 import type { EventClient } from "../client/event_client.ts";
-import type { EventInterface } from "../events/event_interface.ts";
+import type { AnyEventInterface } from "../events/event_interface.ts";
 import { quote } from "../protocol/errors.ts";
 import type { EventParams } from "../protocol/params.ts";
 import { type Carrier, carrierOf } from "./carrier.ts";
@@ -117,7 +117,7 @@ export class Outbox extends EventTarget implements AsyncDisposable {
    */
   constructor(
     store: EventStore,
-    target: EventClient | EventInterface,
+    target: EventClient | AnyEventInterface,
     options: OutboxOptions = {},
   ) {
     super();
@@ -393,7 +393,6 @@ export class Outbox extends EventTarget implements AsyncDisposable {
     while (this.#couriers.size > 0) await this.#changed.promise;
     this.#tellChanged();
     await this.#deliverer?.close();
-    await this.#carrier.close();
   }
 }
 

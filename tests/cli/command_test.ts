@@ -656,7 +656,7 @@ Deno.test("raise exits by what all sockets of a virtual one have in common", asy
   assertEquals(refused.code, 3);
   assertStringIncludes(
     refused.stderr,
-    "2 of 2 sockets failed: the server answered with error 404: no;",
+    "2 of 2 sockets failed: the server responded with error 404: no;",
   );
   assertEquals((await raise([silent.socket, `${silent.socket}/m`])).code, 4);
   assertEquals((await raise([silent.socket, refusing.socket])).code, 1);

@@ -43,7 +43,7 @@ function destination(options: EventClientOptions = {}) {
       return new TextDecoder().decode(bytes);
     },
     respond: (conversation: Conversation, text: string) => {
-      core.received(conversation, encode(text), now);
+      conversation.received(encode(text), now);
       while (core.takeResponses(conversation, now));
     },
     expire: () => core.expire(now),
@@ -94,7 +94,7 @@ Deno.test(
     const text = [103, 101, 102].map((id) => `{"id":${id},"result":${id}}`)
       .join(" ");
     for (const byte of encode(text)) {
-      core.received(conversation, Uint8Array.of(byte), 1000);
+      conversation.received(Uint8Array.of(byte), 1000);
       core.takeResponses(conversation, 1000);
     }
     assertEquals(deliveries.map(outcomeOf), [

@@ -146,8 +146,8 @@ export async function runScenario(
   );
   events.subscribe("E_X", at(refused));
   const reports = await events.raise("E_X", { n: 3 });
-  seen["the Event Interface"] = reports.map(({ delivered, result, error }) =>
-    delivered ? result : outcomeOf(error)
+  seen["the Event Interface"] = reports.map(({ outcome, result, error }) =>
+    outcome === "failed" ? outcomeOf(error) : result
   );
   await events.close();
   return seen;
