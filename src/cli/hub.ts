@@ -108,18 +108,15 @@ async function run(given: Arguments): Promise<number> {
   const serve = hubHttpOf(given, address);
   const tally = new DeliveryTally();
   const telemetry = startTelemetry();
-  const onDelivery = joinHooks(tally.onDelivery, telemetry?.onDelivery)!;
-  const options = {
+  const events = new EventInterface({
     ...await toDeliveryOptions(given),
     onWarning: warn,
-    onDelivery,
-  };
-  const { syncMode: isSync = false } = options;
-  const events = new EventInterface(options);
+    onDelivery: joinHooks(tally.onDelivery, telemetry?.onDelivery),
+  });
   for (const event of texts("publish")) events.publish(event);
   for (const text of texts("subscribe")) subscribe(events, text);
 
-  const raise = raiserOf(events, { isSync, log, onDelivery });
+  const raise = raiserOf(events, log);
   let http: HubHttp;
   try {
     http = serve({ events, tally, management: { allow, raise } });
