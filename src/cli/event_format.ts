@@ -2,15 +2,41 @@
 
 import type { ReceivedEvent } from "../../mod.ts";
 import { formatAddress } from "./address.ts";
-import { printable, printableJson } from "./printable.ts";
+import { type Arguments, UsageError } from "./arguments.ts";
+import { terminalColumns } from "./output.ts";
+import { printable, printableJson } from "../protocol/printable.ts";
 
-/** Makes a line of an event. */
+/** Makes what is printed of an event. */
 export type EventFormat = (event: ReceivedEvent) => string;
+
+/**
+ * How `--json` and `--raw` want events to be printed; without them as people like
+ * to read them on a terminal, and elsewhere each as a line.
+ *
+ * @throws {UsageError} if both are given.
+ */
+export async function formatOf({ has }: Arguments): Promise<EventFormat> {
+  if (has("json") && has("raw")) {
+    throw new UsageError("--json and --raw are given, expected one of them");
+  }
+  if (has("json")) return formatJson;
+  if (has("raw")) return formatRaw;
+  if (!Deno.stdout.isTerminal()) return formatLine;
+  const { formatEvent } = await import("../monitor/mod.ts");
+  return ({ method, paramsText, id, peer }) =>
+    formatEvent({
+      method,
+      params: paramsText,
+      id: id === null ? undefined : idText(id),
+      peer,
+      time: new Date(),
+    }, { color: !Deno.noColor, columns: terminalColumns() });
+}
 
 /** `method params`, and the id of a request. */
 export function formatLine(event: ReceivedEvent): string {
   const { method, id } = event;
-  const line = `${method} ${paramsTextOf(event).replace(/[\t\n\r]/g, " ")}`;
+  const line = `${method} ${event.paramsText.replace(/[\t\n\r]/g, " ")}`;
   return printable(id === null ? line : `${line} id ${idText(id)}`);
 }
 
@@ -21,7 +47,7 @@ export function formatLine(event: ReceivedEvent): string {
  */
 export function formatJson(event: ReceivedEvent): string {
   const { method, id, peer } = event;
-  const params = paramsTextOf(event);
+  const params = event.paramsText;
   const shown = printableJson(params);
   const text = shown === params
     ? ""
@@ -33,12 +59,15 @@ export function formatJson(event: ReceivedEvent): string {
   return `${before}${shown}${printable(after)}${text}}`;
 }
 
-function idText(id: ReceivedEvent["id"] | bigint): string {
-  return typeof id === "bigint" ? `${id}` : JSON.stringify(id);
+/**
+ * The message as it came. What a terminal would act upon is escaped, and line
+ * breaks are blanks: it is the same JSON.
+ */
+export function formatRaw({ text }: ReceivedEvent): string {
+  return printableJson(text);
 }
 
-/** The params as JSON, as they came. */
-function paramsTextOf(event: ReceivedEvent): string {
-  const { paramsText } = event as { paramsText?: string };
-  return paramsText ?? JSON.stringify(event.params);
+/** The id of an event as JSON. */
+export function idText(id: ReceivedEvent["id"]): string {
+  return typeof id === "bigint" ? `${id}` : JSON.stringify(id);
 }

@@ -1,17 +1,18 @@
 /** The command `hub`: the Event Interface, for applications of any make. */
 
-import { type DeliveryReport, EventInterface, ServerError } from "../../mod.ts";
-import { manageOverHttp } from "../opensips/mod.ts";
-import { formatAddress, listenProblem, parseAddress } from "./address.ts";
+import { EventInterface } from "../../mod.ts";
+import { DeliveryTally, joinHooks, startTelemetry } from "../monitor/mod.ts";
+import { printable } from "../protocol/printable.ts";
+import { parseAddress } from "./address.ts";
 import { toAllow } from "./allow.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { DELIVERY_OPTIONS, toDeliveryOptions } from "./delivery_options.ts";
+import { raiserOf } from "./hub_deliveries.ts";
+import { HUB_HTTP_OPTIONS, type HubHttp, hubHttpOf } from "./hub_http.ts";
+import { HubLog, toLogLevel } from "./hub_log.ts";
 import { interruption, within } from "./interrupt.ts";
-import { Log } from "./log.ts";
-import { describe, explain } from "./outcome.ts";
 import { stderr } from "./output.ts";
-import { printable, printableJson } from "./printable.ts";
 
 const HELP = String
   .raw`Serves the Event Interface: applications raise events by HTTP, and servers
@@ -27,8 +28,9 @@ Examples:
       {"jsonrpc":"2.0","id":1,"method":"raise_event",
        "params":{"event":"E_PIKE_BLOCKED","params":{"ip":"192.168.2.11"}}}'
 
-  [host]  the address to listen at (default 127.0.0.1); everybody who can reach
-          it can raise events, and decides where they go
+  [host]  the address to listen at (default 127.0.0.1); who is on this machine
+          or, elsewhere, has the token can raise events, and decides where they
+          go
   [port]  the port (default 8888); 0 picks a free one, and it is printed
 
 Options:
@@ -44,13 +46,24 @@ Options:
   --cert <file>                 the certificate to show to their servers
   --key <file>                  the private key of that certificate
   --server-name <name>          the name that their certificates are for
+  --token <text>                the token that requests need (default: none on
+                                127.0.0.1, elsewhere one is drawn)
+  --metrics <address>           serve /metrics and /health there too
+  --log-level <level>           debug (each delivery), info (the default), warn
+                                or error
   --json                        log JSON objects
   -h, --help                    print this
 
-The log on standard output has a line for each delivery that fails. The hub goes
-on when the log cannot be written; it counts the lines that are lost, and says
-how many when the log can be written again. Ctrl-C ends it when the deliveries
-under way are done, after two seconds at most. A second Ctrl-C ends it at once.
+GET / is a page for a browser, GET /metrics is for Prometheus, GET /health says
+whether the hub is ready; all else is management, by POST. A token stands in the
+address, ?token=…, or in a header, Authorization: Bearer …; health and metrics
+need none.
+
+The log on standard output tells when a socket goes down or refuses events, and
+when it is back, instead of each event that fails meanwhile. The hub goes on
+when the log cannot be written; it counts the lines that are lost, and says how
+many when the log can be written again. Ctrl-C ends it when the deliveries under
+way are done, after two seconds at most. A second Ctrl-C ends it at once.
 
 Exit codes:
   0         stopped by Ctrl-C or by SIGTERM
@@ -59,8 +72,6 @@ Exit codes:
   130, 143  interrupted (by Ctrl-C, by SIGTERM) with deliveries under way
 `;
 
-/** How long HTTP requests under way may take at the end. */
-const SHUTDOWN_MS = 500;
 /** How long output may take to be read when the process has to end. */
 const LAST_WORDS_MS = 200;
 
@@ -73,54 +84,55 @@ export const hub: Command = {
     subscribe: "list",
     allow: "list",
     json: "flag",
+    "log-level": "text",
+    ...HUB_HTTP_OPTIONS,
   },
   run,
 };
 
 async function run(given: Arguments): Promise<number> {
-  const { positional, has, texts } = given;
+  const { positional, has, text, texts } = given;
   const address = parseAddress(positional, 8888);
   const allow = toAllow(texts("allow"));
-  const format = has("json") ? JSON_FORMAT : TEXT_FORMAT;
-  const log = new Log(Deno.stdout, {
-    formatLost: format.lost,
+  const log = new HubLog(Deno.stdout, {
+    level: toLogLevel(text("log-level")),
+    isJson: has("json"),
     onFailure: ({ message }) => stderr.fail(`cannot write the log: ${message}`),
   });
   // Once it listens, standard error is for errors alone.
   let isListening = false;
   const warn = (message: string) => {
-    if (isListening) log.print(format.warning(message));
+    if (isListening) log.warn(message);
     else stderr.print(printable(`warning: ${message}`));
   };
-  const options = await toDeliveryOptions(given);
-  const events = new EventInterface({ ...options, onWarning: warn });
-  events.addEventListener("failed", ({ detail: { event, report } }) => {
-    log.print(format.failure(event, report));
+  const serve = hubHttpOf(given, address);
+  const tally = new DeliveryTally();
+  const telemetry = startTelemetry();
+  const events = new EventInterface({
+    ...await toDeliveryOptions(given),
+    onWarning: warn,
+    onDelivery: joinHooks(tally.onDelivery, telemetry?.onDelivery),
   });
   for (const event of texts("publish")) events.publish(event);
   for (const text of texts("subscribe")) subscribe(events, text);
 
-  const stopping = Promise.withResolvers<void>();
-  let server: Deno.HttpServer<Deno.NetAddr>;
+  const raise = raiserOf(events, log);
+  let http: HubHttp;
   try {
-    server = Deno.serve({
-      ...address,
-      onListen: ({ hostname, port }) => {
-        const at = formatAddress({ hostname, port });
-        stderr.print(`listening at http://${at}`);
-      },
-    }, manageOverHttp(events, { allow }));
-  } catch (error) {
-    stderr.fail(listenProblem(error as Error, address));
+    http = serve({ events, tally, management: { allow, raise } });
+  } catch (error) { // a ListenError
+    stderr.fail((error as Error).message);
     await stderr.flush();
     return 1;
   }
+  for (const line of http.said) stderr.print(line);
   isListening = true;
 
+  const stopping = Promise.withResolvers<void>();
   let isDelivered = false;
   async function end(): Promise<number> {
     await stopping.promise;
-    await within(SHUTDOWN_MS, server.shutdown()); // a request may be half sent
+    await http.end(); // a request may be half sent
     await events.flush();
     isDelivered = true;
     await events.close();
@@ -142,41 +154,4 @@ function subscribe(events: EventInterface, text: string): void {
     );
   }
   events.subscribe(event, socket);
-}
-
-/** How the lines of the log are written. */
-interface LogFormat {
-  failure(event: string, report: DeliveryReport): string;
-  warning(message: string): string;
-  lost(count: number): string;
-}
-
-const TEXT_FORMAT: LogFormat = {
-  failure(event, { socket, error }) {
-    const text = explain(error);
-    // Most errors name the event; a server's own does not.
-    return printable(
-      error instanceof ServerError
-        ? `Cannot deliver ${JSON.stringify(event)} to ${socket}: ${text}`
-        : text,
-    );
-  },
-  warning: (message) => printable(`warning: ${message}`),
-  lost: (count) => `${count} lines could not be logged`,
-};
-
-const JSON_FORMAT: LogFormat = {
-  failure: (event, { socket, error, ms }) =>
-    toJsonLine({
-      event,
-      socket,
-      error: describe(error),
-      ms: Math.round(ms * 10) / 10,
-    }),
-  warning: (warning) => toJsonLine({ warning }),
-  lost: (lost) => toJsonLine({ lost }),
-};
-
-function toJsonLine(members: Record<string, unknown>): string {
-  return printableJson(JSON.stringify({ time: new Date(), ...members }));
 }

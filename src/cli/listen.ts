@@ -15,11 +15,13 @@ import {
   UsageError,
 } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { formatJson, formatLine } from "./event_format.ts";
+import { formatOf } from "./event_format.ts";
 import { interruption, within } from "./interrupt.ts";
 import { Output, stderr } from "./output.ts";
-import { printable } from "./printable.ts";
+import { matcherOf } from "../protocol/patterns.ts";
+import { printable } from "../protocol/printable.ts";
 import { toResponse } from "./response.ts";
+import { WATCH_OPTIONS, watchOf } from "./watch.ts";
 import { whileRead } from "./while_read.ts";
 
 const HELP =
@@ -29,6 +31,7 @@ Usage: event-jsonrpc listen [[host:]port] [options]
 
 Examples:
   event-jsonrpc listen
+  event-jsonrpc listen 8080 --page 8081
   event-jsonrpc listen 0.0.0.0:8080 --json | jq .params
   event-jsonrpc listen 0 --count 1
   event-jsonrpc listen :8080 --error '404:No such user'
@@ -44,9 +47,19 @@ Options:
   --count <n>               stop after n events
   --cert <file>             speak TLS, with this certificate
   --key <file>              the private key of that certificate
+  --only <pattern>          print events of this name only, such as E_CALL_START
+                            or 'E_UL_*'; may come more than once
+  --raw                     print each message as it came
   --json                    print each event as one JSON object with the members
                             method, params, id, peer and time; "pump" takes it;
                             a member paramsText has params that were escaped
+  --verbose                 tell of connections and responses, and at the end of
+                            how many events of which names came
+  --page <address>          show events in a browser, at an address such as 8081
+                            or 0.0.0.0:8081; the one to open is printed
+  --token <text>            the token that those who look need (default: none on
+                            127.0.0.1, elsewhere one is drawn)
+  --metrics <address>       serve /metrics for Prometheus and /health there
   --at <url>                subscribe at the OpenSIPS whose mi_http this is, and
                             stay subscribed
   --event <name>            an event to subscribe, or a pattern such as
@@ -73,6 +86,8 @@ Exit codes:
   130, 143  interrupted (by Ctrl-C, by SIGTERM) with something left to do
 `;
 
+/** How long subscriptions may take to end when there will be no page. */
+const GIVE_UP_MS = 1000;
 /** How long messages may take to be read when the process has to end. */
 const LAST_WORDS_MS = 200;
 
@@ -95,19 +110,23 @@ export const listen: Command = {
     cert: "text",
     key: "text",
     json: "flag",
+    raw: "flag",
+    only: "list",
+    ...WATCH_OPTIONS,
     ...AT_OPTIONS,
   },
   run,
 };
 
 async function run(given: Arguments): Promise<number> {
-  const { positional, has, text } = given;
+  const { positional, has, text, texts } = given;
   const isAt = Object.keys(AT_OPTIONS).some(has);
   const address = parseAddress(positional, 8080, isAt ? "" : undefined);
   const respond = toResponse(text("result"), text("error"));
   let left = toInteger(text("count"), "--count", 1, Number.MAX_SAFE_INTEGER) ??
     Infinity;
-  const format = has("json") ? formatJson : formatLine;
+  const format = await formatOf(given);
+  const wanted = texts("only").map(matcherOf);
   const tls = isAt ? undefined : await toListenerTls(given);
 
   const stopping = new AbortController();
@@ -118,35 +137,43 @@ async function run(given: Arguments): Promise<number> {
     if (left === 0) { // the rest of a batch; nobody will print it
       throw new ServerError(-32000, "Not listening any more");
     }
+    if (wanted.length > 0 && !wanted.some((fits) => fits(event.method))) {
+      return respond();
+    }
     const printed = stdout.print(format(event));
     if (--left === 0) stop();
     return printed === undefined ? respond() : printed.then(respond);
   }
 
-  const complain = whileRead((dropped) =>
-    stderr.print(`${dropped} refusals were not printed`)
+  const tell = whileRead((dropped) =>
+    stderr.print(`${dropped} messages were not printed`)
   );
+  const say = (line: string) => tell(() => stderr.print(printable(line)));
+  const watch = await watchOf(given, handle, say);
   const options: ServeEventsOptions = {
     signal: stopping.signal,
     onError: (error) => stderr.fail((error as Error).message),
-    onInvalid: (reason, peer) =>
-      complain(() =>
-        stderr.print(
-          printable(`refused from ${formatAddress(peer)}: ${reason}`),
-        )
-      ),
+    onInvalid(reason, peer) {
+      watch.refuse(reason, peer);
+      say(`refused from ${formatAddress(peer)}: ${reason}`);
+    },
   };
   let server: EventServer, leftBehind: (() => string | undefined) | undefined;
   try {
     if (isAt) {
       const { listenAt } = await import("./listen_at.ts");
-      ({ server, leftBehind } = listenAt(given, address, handle, options));
+      ({ server, leftBehind } = listenAt(
+        given,
+        address,
+        watch.handle,
+        options,
+      ));
     } else {
       server = serveEvents({
         ...options,
         ...address,
         ...tls !== undefined && { tls },
-      }, handle);
+      }, watch.handle);
     }
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -155,10 +182,20 @@ async function run(given: Arguments): Promise<number> {
     return 1;
   }
   stderr.print(`listening at ${server.socket}`);
+  try {
+    for (const line of watch.begin(server)) stderr.print(line);
+  } catch (error) { // a ListenError
+    stderr.fail((error as Error).message);
+    stop();
+    await within(GIVE_UP_MS, server.finished);
+    await stderr.flush();
+    return 1;
+  }
 
   async function end(): Promise<number> {
     await server.finished;
-    await stdout.flush();
+    await Promise.all([stdout.flush(), watch.end()]);
+    for (const line of watch.summary()) stderr.print(printable(line));
     await stderr.flush();
     return 0;
   }

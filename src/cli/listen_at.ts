@@ -14,7 +14,7 @@ import {
 } from "../opensips/mod.ts";
 import { type Arguments, toInteger, UsageError } from "./arguments.ts";
 import { stderr } from "./output.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../protocol/printable.ts";
 
 /** A listener that is subscribed. */
 export interface ListeningAt {

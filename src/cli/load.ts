@@ -14,7 +14,7 @@ import { onInterrupt, within } from "./interrupt.ts";
 import { LoadRun } from "./load_run.ts";
 import { explain } from "./outcome.ts";
 import { Output, stderr } from "./output.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../protocol/printable.ts";
 
 const PROGRESS_MS = 1000;
 /** How long events that are under way may take when it is interrupted. */

@@ -1,6 +1,6 @@
 /** Text to a standard stream: in order, whole, and safe for a terminal. */
 
-import { printable, printableJson } from "./printable.ts";
+import { printable, printableJson } from "../protocol/printable.ts";
 
 /** What `Output` needs of `Deno.stdout`. */
 export interface Sink {
@@ -13,6 +13,18 @@ const MAX_WAITING = 1024 * 1024;
 
 /** How much of an error is printed: a server's message can be of any length. */
 const MAX_ERROR_LENGTH = 1000;
+
+/** How many columns a terminal has that does not tell. */
+const DEFAULT_COLUMNS = 80;
+
+/** How many characters a line of the terminal holds. */
+export function terminalColumns(): number {
+  try {
+    const { columns } = Deno.consoleSize();
+    if (columns > 0) return columns;
+  } catch { /* there is no terminal */ }
+  return DEFAULT_COLUMNS;
+}
 
 /** Goes back to the start of a terminal's line, and clears the line. */
 const CLEAR_LINE = "\r\x1b[K";

@@ -3,7 +3,7 @@
 import type { JsonText } from "../../mod.ts";
 import { hintsFor } from "../opensips/find_events.ts";
 import { stderr } from "./output.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../protocol/printable.ts";
 
 /** Prints what may be mistyped in the name of an event and of its params. */
 export function printHints(event: string, params: JsonText): void {

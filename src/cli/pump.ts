@@ -11,7 +11,7 @@ import { onInterrupt } from "./interrupt.ts";
 import { MAX_LINE_BYTES, readLines } from "./lines.ts";
 import { Outage } from "./outage.ts";
 import { Output, stderr } from "./output.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../protocol/printable.ts";
 import { PumpRun } from "./pump_run.ts";
 import { toSockets } from "./sockets.ts";
 
@@ -112,6 +112,7 @@ async function run(given: Arguments): Promise<number> {
   });
   const start = performance.now();
   const events = new EventInterface(options);
+  const outage = new Outage(socket!, tell);
   const pumping = new PumpRun({
     events,
     socket: socket!,
@@ -120,9 +121,8 @@ async function run(given: Arguments): Promise<number> {
     window,
     isStrict: has("strict"),
     failures,
-    outage: new Outage(),
+    outage,
     failedFile,
-    tell,
     hintOf: (error) => hintOf(error, { sockets, isSync, delimiter }),
   });
   const progress = Deno.stderr.isTerminal() && !has("quiet")
@@ -134,6 +134,7 @@ async function run(given: Arguments): Promise<number> {
 
   const interruptedBy = await takeLines(pumping, tell);
   await events.close();
+  await outage.flush();
   progress?.stop();
   failures.countHeld();
   failedFile?.close();

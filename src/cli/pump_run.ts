@@ -33,8 +33,6 @@ export interface PumpSettings {
   readonly outage: Outage;
   /** Takes the lines that failed, if they are to be kept. */
   readonly failedFile: FailedFile | undefined;
-  /** Takes what is told between failures. */
-  tell(message: string): void;
   /** Makes the hint that follows an error. */
   hintOf(error: unknown): string;
 }
@@ -149,17 +147,15 @@ export class PumpRun {
   }
 
   #count({ numbers, lines }: Batch, report: DeliveryReport): void {
-    const { failures, outage, failedFile, isSync, tell, hintOf } =
-      this.#settings;
+    const { failures, outage, failedFile, isSync, hintOf } = this.#settings;
     const outcome = outcomeOf(report, isSync);
     this.counts.events += numbers.length;
     this.counts[outcome] += numbers.length;
     const now = performance.now();
     const { error } = report;
     if (error === undefined) {
-      const message = outage.succeeded(now);
+      outage.succeeded(now);
       failures.succeeded();
-      if (message !== undefined) tell(message);
       return;
     }
     outage.failed(error, numbers.length, now);

@@ -8,7 +8,7 @@ import { type Delivered, deliverOnce } from "./deliver_once.ts";
 import { describe, exitCodeOf, explain, resultText } from "./outcome.ts";
 import { Output, stderr } from "./output.ts";
 import { parseParams, parseParamsOption } from "./params.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../protocol/printable.ts";
 import { toSockets } from "./sockets.ts";
 
 const HELP = String.raw`Raises an event: sends it to a JSON-RPC server.

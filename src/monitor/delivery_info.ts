@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DeliveryInfo } from "../events/report.ts";
 import {
   ConnectError,
   ConnectionClosedError,
@@ -14,29 +15,7 @@ import {
   ServerError,
 } from "../protocol/errors.ts";
 
-/** A delivery that is over, as `onDelivery` of an `EventInterface` is told it. */
-export interface DeliveryInfo {
-  /** The event's name. */
-  readonly event: string;
-  /** The subscriber's socket. */
-  readonly socket: string;
-  /** `host:port`; an IPv6 host stands in brackets. */
-  readonly destination: string;
-  /** How many events it is: those raised in one go may share a delivery. */
-  readonly count: number;
-  /** Whether it was a request, which the server confirms. */
-  readonly isRequest: boolean;
-  /** What became of it. */
-  readonly outcome: "sent" | "confirmed" | "failed";
-  /** Why it failed. */
-  readonly error?: unknown;
-  /** When it was raised, in milliseconds on the clock of `performance.now()`. */
-  readonly queuedAt: number;
-  /** When its bytes were taken, on the same clock; absent if they were not. */
-  readonly writtenAt?: number | undefined;
-  /** When it was over, on the same clock. */
-  readonly settledAt: number;
-}
+export type { DeliveryInfo };
 
 /** Is called with each delivery that is over. It must not throw. */
 export type DeliveryHook = (delivery: DeliveryInfo) => void;

@@ -14,7 +14,7 @@
 
 import { ServerError } from "../protocol/errors.ts";
 import { causeOf, type FailureCause } from "./delivery_info.ts";
-import { printable } from "./printable.ts";
+import { printable, printableJson } from "../protocol/printable.ts";
 
 /** How much a line matters, the least first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -239,9 +239,7 @@ export class DeliveryLog {
 /** Formats a line of the log for people; it holds no line break. */
 export function formatLogEntry(entry: LogEntry): string {
   const { time, level } = entry;
-  return printable(
-    `${new Date(time).toISOString()} ${level} ${sentenceOf(entry)}`,
-  );
+  return `${new Date(time).toISOString()} ${level} ${describeLogEntry(entry)}`;
 }
 
 /** Formats a line of the log as one JSON object; params as they came. */
@@ -254,9 +252,12 @@ export function formatLogJson(entry: LogEntry): string {
     ...since !== undefined && { since: new Date(since).toISOString() },
   });
   if (params === undefined) return printable(text);
-  // Between the values of JSON there may be line breaks, in its texts none.
-  const line = params.replace(/[\t\n\r]/g, " ");
-  return printable(`${text.slice(0, -1)},"params":${line}}`);
+  return printableJson(`${text.slice(0, -1)},"params":${params}}`);
+}
+
+/** Describes a line of the log by a sentence, without its time and level. */
+export function describeLogEntry(entry: LogEntry): string {
+  return printable(sentenceOf(entry));
 }
 
 function sentenceOf(entry: LogEntry): string {

@@ -5,6 +5,7 @@
  */
 
 import { ServerError } from "../protocol/errors.ts";
+import { JsonText } from "../protocol/json.ts";
 import { formatHost } from "../protocol/socket.ts";
 import type { Address } from "../transport/listen.ts";
 import type { ReceivedEvent } from "../server/event.ts";
@@ -299,6 +300,7 @@ function errorText(error: unknown): string {
 }
 
 function textOf(value: unknown): string {
+  if (value instanceof JsonText) return value.text;
   try {
     return JSON.stringify(value) ?? "null";
   } catch {

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { elementsOf, membersOf } from "../protocol/json_members.ts";
 import { formatHost } from "../protocol/socket.ts";
 import type { Address } from "../transport/listen.ts";
-import { membersOf, partsOf } from "./json_parts.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../protocol/printable.ts";
 
 /** An event to print. */
 export interface PrintedEvent {
@@ -95,11 +95,16 @@ export function formatEvent(
   const id = event.id === undefined ? "" : ` #${printable(event.id)}`;
   const head = `${dim}${time} ${peer}${off} ${bold}${method}${off}` +
     (id === "" ? "" : `${dim}${id}${off}`);
-  const members = membersOf(event.params);
-  const params = members.map(({ name, value }) => {
-    const label = name === undefined ? undefined : nameText(name);
-    return { label, plain: valueText(value), value };
-  });
+  const params = [
+    ...membersOf(event.params).map(([name, value]) => ({
+      label: nameText(name),
+      value: compact(value),
+    })),
+    ...elementsOf(event.params).map((value) => ({
+      label: undefined,
+      value: compact(value),
+    })),
+  ].map((param) => ({ ...param, plain: valueText(param.value) }));
   let width = time.length + peer.length + method.length + id.length + 2;
   for (const { label, plain } of params) {
     width += 2 + (label === undefined ? 0 : label.length + 1) + plain.length;
@@ -159,6 +164,19 @@ function painted(plain: string, value: string, paint: typeof PLAIN): string {
 
 function isNested(value: string): boolean {
   return value.startsWith("{") || value.startsWith("[");
+}
+
+/** Strings, marks, and other values. */
+const PARTS = /"[^"\\]*(?:\\[^][^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+
+/** The parts of a JSON text, without the white space between them. */
+function partsOf(text: string): readonly string[] {
+  return text.match(PARTS) ?? [];
+}
+
+/** A JSON text without white space between its parts. */
+function compact(text: string): string {
+  return isNested(text) ? partsOf(text).join("") : text;
 }
 
 /** A JSON text with line breaks, below a line that is indented. */

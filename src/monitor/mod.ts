@@ -26,6 +26,7 @@ export {
   type KeptEvent,
 } from "./event_feed.ts";
 export {
+  checkGuard,
   drawToken,
   type FetchHandler,
   type GuardOptions,
@@ -56,6 +57,7 @@ export type { Histogram, Labeled } from "./prometheus.ts";
 export {
   DeliveryLog,
   type DeliveryLogOptions,
+  describeLogEntry,
   formatLogEntry,
   formatLogJson,
   LOG_LEVELS,
@@ -68,5 +70,5 @@ export {
   type FormatEventOptions,
   type PrintedEvent,
 } from "./event_text.ts";
-export { printable } from "./printable.ts";
+export { printable } from "../protocol/printable.ts";
 export { startTelemetry, type Telemetry } from "./telemetry.ts";

@@ -11,7 +11,7 @@ import {
   type CatalogueEntry,
   type OpenSipsVersion,
 } from "./catalogue.ts";
-import { matcherOf } from "./patterns.ts";
+import { matcherOf } from "../protocol/patterns.ts";
 
 /** A param of an event of OpenSIPS. */
 export interface OpenSipsEventParam {

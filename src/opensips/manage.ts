@@ -23,6 +23,7 @@ import { readMessage } from "../protocol/request.ts";
 import {
   commandsOf,
   type IsAllowed,
+  type RaiseEvent,
   type RunCommand,
 } from "./manage_commands.ts";
 
@@ -45,6 +46,13 @@ export interface ManagementOptions {
   allow?:
     | ((socket: EventSocket, asker: Asker) => boolean | Promise<boolean>)
     | undefined;
+  /**
+   * Raises an event for `raise_event`, which responds when this has resolved: so
+   * that an event may be kept first, or that somebody sees what becomes of it.
+   * By default it is raised by the Event Interface, and `raise_event` does not
+   * wait for its deliveries.
+   */
+  raise?: RaiseEvent | undefined;
 }
 
 /** Options of {@linkcode manage}. */
@@ -111,9 +119,9 @@ export type Manager = (
 /** Makes the function that responds to all requests: see {@linkcode manage}. */
 export function managerOf(
   events: EventInterface,
-  { allow = () => true }: ManagementOptions,
+  { allow = () => true, raise }: ManagementOptions,
 ): Manager {
-  const run = commandsOf(events);
+  const run = commandsOf(events, raise);
   return async (text, asker) => {
     const isAllowed: IsAllowed = async (socket) =>
       await allow(socket, asker) === true;

@@ -35,6 +35,9 @@ export type RunCommand = (
 /** Whether events may go to a socket. */
 export type IsAllowed = (socket: EventSocket) => Promise<boolean>;
 
+/** Raises an event; rejects if its params are wrong. */
+export type RaiseEvent = (event: string, params: JsonText) => Promise<unknown>;
+
 /** A command with the params that it takes. */
 interface Command {
   forms: Forms;
@@ -44,8 +47,13 @@ interface Command {
 const OK = "OK";
 
 /** Makes the function that runs the commands which manage `events`. */
-export function commandsOf(events: EventInterface): RunCommand {
-  const commands = tableOf(events);
+export function commandsOf(
+  events: EventInterface,
+  // What is wrong with params is known at once; deliveries take their time.
+  raise: RaiseEvent = (event, params) =>
+    Promise.race([events.raise(event, params), undefined]),
+): RunCommand {
+  const commands = tableOf(events, raise);
   return (method, params, isAllowed) => {
     const command = commands.get(method);
     if (command === undefined) {
@@ -55,7 +63,10 @@ export function commandsOf(events: EventInterface): RunCommand {
   };
 }
 
-function tableOf(events: EventInterface): ReadonlyMap<string, Command> {
+function tableOf(
+  events: EventInterface,
+  raiseEvents: RaiseEvent,
+): ReadonlyMap<string, Command> {
   const subscribe: Command = {
     forms: [["event", "socket"], ["event", "socket", "expire"]],
     run: (params, isAllowed) => eventSubscribe(events, params, isAllowed),
@@ -72,7 +83,7 @@ function tableOf(events: EventInterface): ReadonlyMap<string, Command> {
   };
   const raise: Command = {
     forms: [["event"], ["event", "params"]],
-    run: (params) => raiseEvent(events, params),
+    run: (params) => raiseEvent(events, params, raiseEvents),
   };
   const which: Command = {
     forms: [[], ["command"]],
@@ -207,6 +218,7 @@ function showAt(now: number): (subscriber: ShownSubscriber) => unknown {
 async function raiseEvent(
   events: EventInterface,
   params: ParamTexts,
+  raise: RaiseEvent,
 ): Promise<string> {
   const event = textOf(params, "event");
   if (!events.isPublished(event)) {
@@ -215,13 +227,8 @@ async function raiseEvent(
   if (events.subscribers(event).length === 0) {
     throw new ServerError(480, "Temporarily Unavailable");
   }
-  const raised = events.raise(
-    event,
-    eventParamsOf(params.get("params")),
-  );
   try {
-    // What is wrong with params is known at once; deliveries take their time.
-    await Promise.race([raised, null]);
+    await raise(event, eventParamsOf(params.get("params")));
   } catch (error) {
     if (error instanceof ParamsError) throw badParams(error.message);
     throw error;

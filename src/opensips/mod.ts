@@ -14,6 +14,7 @@ export {
   type ManagementOptions,
   type ManageOptions,
 } from "./manage.ts";
+export type { RaiseEvent } from "./manage_commands.ts";
 export {
   manageOverHttp,
   type ManageOverHttpInfo,

@@ -20,7 +20,7 @@ import { didYouMean } from "../protocol/did_you_mean.ts";
 import { quote, type ServerError } from "../protocol/errors.ts";
 import type { MiSubscriber } from "./mi_client.ts";
 import type { Dialect } from "./address.ts";
-import { isPattern, matcherOf } from "./patterns.ts";
+import { isPattern, matcherOf } from "../protocol/patterns.ts";
 
 /** What to ask next; of a subscription, `expire` 0 ends it. */
 export type Ask =

@@ -59,6 +59,10 @@ export interface InvalidMessage {
 
 /** The events of an `EventServer`, for `addEventListener`. */
 export interface EventServerEventMap {
+  /** A connection was accepted, and not refused. */
+  connect: CustomEvent<{ peer: Address }>;
+  /** A connection that was accepted has ended. */
+  disconnect: CustomEvent<{ peer: Address }>;
   /** There is no handler for the method of a request or a notification. */
   unhandled: CustomEvent<{ event: ReceivedEvent }>;
   /**
@@ -116,6 +120,16 @@ export class Reports {
   constructor(hooks: ReportHooks, target: EventTarget = new EventTarget()) {
     this.#hooks = hooks;
     this.#target = target;
+  }
+
+  /** Reports a connection that was accepted. */
+  connected(peer: Address): void {
+    this.#dispatch("connect", { peer });
+  }
+
+  /** Reports a connection that has ended. */
+  disconnected(peer: Address): void {
+    this.#dispatch("disconnect", { peer });
   }
 
   /** Reports an error of a handler, or a failure to accept. */

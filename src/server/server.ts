@@ -48,7 +48,7 @@ export interface EventServer extends AsyncDisposable {
    * events. Resolves when that is done. May be called after `shutdown`.
    */
   abort(): Promise<void>;
-  /** Adds a listener for problems: see {@linkcode EventServerEventMap}. */
+  /** Adds a listener: see {@linkcode EventServerEventMap}. */
   addEventListener<K extends keyof EventServerEventMap>(
     type: K,
     listener: TypedListener<EventServerEventMap[K]> | null,
@@ -184,8 +184,9 @@ export class RunningServer extends TypedEventTarget<EventServerEventMap>
     session.released.then(() => {
       sessions.delete(session);
       this.#ended.resolve();
+      if (!isOneTooMany) this.#reports.disconnected(accepted.peer);
     });
-    if (!isOneTooMany) return;
+    if (!isOneTooMany) return this.#reports.connected(accepted.peer);
     stats.refused++;
     session.refuse(new ServerError(-32000, "Too many connections"));
   }

@@ -90,31 +90,80 @@ Deno.test("hub --allow decides where events may go", async () => {
   assertEquals(await subscribe("jsonrpc:evil:8080"), forbidden);
 });
 
-Deno.test("hub prints each delivery that failed", async () => {
-  await using refusing = serveEvents({ port: 0 }, () => {
-    throw new ServerError(404, "No\u001b user");
+Deno.test("hub logs when a socket refuses events, and when it takes them again", async () => {
+  let refuses = true;
+  await using server = serveEvents({ port: 0 }, () => {
+    if (refuses) throw new ServerError(404, "No\u001b user");
   });
-  const subscribe = ["--sync", "--subscribe", `E_X=${refusing.socket}`];
+  const subscribe = ["--sync", "--subscribe", `E_X=${server.socket}`];
   await using serving = await startServe(subscribe);
-  await serving.ask("raise_event", ["E_X"]);
+  await serving.ask("raise_event", ["E_X", { a: 1 }]);
   assertEquals(
-    await serving.outLine(),
-    `Cannot deliver "E_X" to ${refusing.socket}: the server answered with error 404: No\\u001b user`,
+    withoutTime(await serving.outLine()),
+    `warn ${server.socket} refuses E_X {"a":1}: 404 No\\u001b user`,
   );
-  await using logging = await startServe([...subscribe, "--json"]);
-  await logging.ask("raise_event", ["E_X"]);
-  const { time, ms, ...log } = JSON.parse((await logging.outLine())!);
-  assert(Date.parse(time) > 0 && ms >= 0);
-  assertEquals(log, {
+  await serving.ask("raise_event", ["E_X"]);
+  refuses = false;
+  await serving.ask("raise_event", ["E_X"]);
+  assertMatch(
+    withoutTime(await serving.outLine()),
+    /^info jsonrpc:\S+ is back after \d+\.\d s, 2 events failed meanwhile$/,
+  );
+});
+
+Deno.test("hub --json logs event, params as they came, socket, cause, ms", async () => {
+  const socket = `jsonrpc:127.0.0.1:${freePort()}`;
+  await using serving = await startServe([
+    "--json",
+    `--subscribe=E_X=${socket}`,
+    "--log-level=debug",
+  ]);
+  await serving.ask("raise_event", {
     event: "E_X",
-    socket: refusing.socket,
-    error: {
-      name: "ServerError",
-      message: "No\u001b user",
-      code: 404,
-      mayHaveArrived: true,
-    },
+    params: { n: 1.5, b: "é" },
   });
+  const { time, since, ms, error, ...log } = JSON.parse(
+    (await serving.outLine())!,
+  );
+  assert(Date.parse(time) > 0 && Date.parse(since) > 0 && ms >= 0);
+  assertStringIncludes(error, "Connection refused");
+  assertEquals(log, {
+    level: "warn",
+    kind: "down",
+    socket,
+    event: "E_X",
+    cause: "connect",
+    failed: 1,
+    params: { n: 1.5, b: "é" },
+  });
+  await using _ = serveEvents(
+    { port: Number(socket.split(":")[2]) },
+    () => {},
+  );
+  await serving.ask("raise_event", ["E_X"]);
+  const kinds = [];
+  for (let n = 0; n < 2; n++) {
+    const { level, kind } = JSON.parse((await serving.outLine())!);
+    kinds.push([level, kind]);
+  }
+  assertEquals(kinds, [["debug", "delivered"], ["info", "back"]]);
+});
+
+Deno.test("hub --log-level leaves out what matters less", async () => {
+  await using server = serveEvents({ port: 0 }, () => {});
+  const port = freePort();
+  await using serving = await startServe([
+    "--sync",
+    "--log-level=warn",
+    `--subscribe=E_X=${server.socket}`,
+    `--subscribe=E_DOWN=jsonrpc:127.0.0.1:${port}`,
+  ]);
+  await serving.ask("raise_event", ["E_X"]);
+  await serving.ask("raise_event", ["E_DOWN"]);
+  assertStringIncludes(
+    (await serving.outLine())!,
+    `warn jsonrpc:127.0.0.1:${port} is down`,
+  );
 });
 
 Deno.test("hub lets deliveries end when it is interrupted: exit code 0", async () => {
@@ -229,7 +278,7 @@ Deno.test("hub ends by a signal though deliveries are under way: exit code 130 o
 
 Deno.test("hub goes on when nobody reads its log any more: exit code 0", async () => {
   const subscribe = `--subscribe=E_X=jsonrpc:127.0.0.1:${freePort()}`;
-  await using serving = await startServe([subscribe]);
+  await using serving = await startServe([subscribe, "--log-level=debug"]);
   await serving.ask("raise_event", ["E_X"]);
   assertStringIncludes((await serving.outLine())!, `Cannot deliver "E_X"`);
   await serving.closeOutput();
@@ -252,6 +301,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux", // for /dev/full
   async fn() {
     const args = ["hub", "0", `--subscribe=E=jsonrpc:127.0.0.1:${freePort()}`];
+    args.push("--log-level", "debug"); // each failure is a line
     await using serving = startInShell(args, "> /dev/full");
     const [, url] = (await serving.errLine())!.split(" at ");
     for (let n = 0; n < 3; n++) {
@@ -283,25 +333,36 @@ Deno.test({
     assert(mkfifo.success);
     // The shell waits until somebody reads.
     const args = ["hub", "0", `--subscribe=E=jsonrpc:127.0.0.1:${freePort()}`];
+    args.push("--log-level", "debug"); // each failure is a line
     await using serving = startInShell(args, `> ${path}`);
     try {
       const first = await Deno.open(path);
       const [, url] = (await serving.errLine())!.split(" at ");
       await (await raise(url!, "E")).body?.cancel();
       const line = await lineOf(first);
-      assertStringIncludes(line, `Cannot deliver "E"`);
+      assertStringIncludes(line, " is down, and did not get E {}: ");
       first.close();
       for (let n = 0; n < 3; n++) await (await raise(url!, "E")).body?.cancel();
       assertMatch((await serving.errLine())!, /^error: cannot write the log: /);
       using second = await Deno.open(path);
-      assertEquals(await lineOf(second), "3 lines could not be logged\n");
+      assertEquals(
+        withoutTime(await lineOf(second)),
+        "error 3 lines could not be logged\n",
+      );
       await (await raise(url!, "E")).body?.cancel();
-      assertEquals(await lineOf(second), line);
+      assertStringIncludes(await lineOf(second), " did not get E {}: ");
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
   },
 });
+
+/** A line of the log without its time. */
+function withoutTime(line: string | undefined): string {
+  const [, rest] = /^\d{4}-\d\d-\d\dT[\d:.]{12}Z (.*)$/s.exec(line ?? "") ?? [];
+  assert(rest !== undefined, line);
+  return rest;
+}
 
 /** Asks a hub to raise an event. */
 function raise(url: string, event: string): Promise<Response> {

@@ -311,7 +311,7 @@ Deno.test("pump that is interrupted delivers the lines that it took", async () =
   }
 });
 
-Deno.test("pump tells failures again after a success, and that it is connected again", async () => {
+Deno.test("pump tells failures again after a success, and that the server is back", async () => {
   const port = freePort();
   await using pumping = start(
     // Each event is confirmed or fails: no other tells that a server has gone.
@@ -333,7 +333,7 @@ Deno.test("pump tells failures again after a success, and that it is connected a
     await write(1);
     assertMatch(
       (await pumping.errLine())!,
-      /^connected again after \d+\.\d s, 3 events failed meanwhile$/,
+      /^jsonrpc:127\.0\.0\.1:\d+ is back after \d+\.\d s, 3 events failed meanwhile$/,
     );
     await server.shutdown();
   }

@@ -73,10 +73,12 @@ export interface Running extends AsyncDisposable {
 export function start(
   args: string[],
   stdin: "null" | "piped" = "null",
+  env: Record<string, string> = {},
 ): Running {
   return running(
     new Deno.Command(Deno.execPath(), {
       args: denoArgs(args),
+      env,
       stdin,
       stdout: "piped",
       stderr: "piped",

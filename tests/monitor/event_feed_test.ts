@@ -1,6 +1,6 @@
 import { receivedEvent } from "../helpers/received.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ServerError } from "../../mod.ts";
+import { JsonText, ServerError } from "../../mod.ts";
 import { EventFeed } from "../../src/monitor/mod.ts";
 
 const PEER = { hostname: "::1", port: 5 };
@@ -149,4 +149,12 @@ Deno.test("EventFeed keeps every event that comes slowly enough, however many", 
     for (let j = 0; j < 10; j++) feed.watch(eventOf("E_X"));
   }
   assertEquals([feed.next, feed.skipped], [300_000, 0]);
+});
+
+Deno.test("EventFeed keeps a result that is a JsonText as it is", () => {
+  const feed = new EventFeed();
+  const result = new JsonText('{"n":1.50, "n":2}');
+  feed.watch(eventOf("E_X", {}, 7))?.({ result, ms: 1 });
+  const [event] = feed.slice(0, 1);
+  assertEquals(event?.response, '{"n":1.50, "n":2}');
 });

@@ -23,6 +23,7 @@ Deno.test("formatEvent() puts an event that fits on one line", () => {
     ['{"n":1,"n":2,"1":3,"__proto__":4}', "  n=1  n=2  1=3  __proto__=4"],
     ['{"big":12345678901234567890.10}', "  big=12345678901234567890.10"],
     ['{"o":{"p":[1,{}]}}', '  o={"p":[1,{}]}'],
+    ['{"o": { "p" : [1 , ": "] }}', '  o={"p":[1,": "]}'],
   ];
   for (const [params, text] of cases) {
     assertEquals(formatEvent({ ...EVENT, params }), HEAD + text);
@@ -96,4 +97,12 @@ Deno.test("formatEvent() lets nothing through that a terminal acts upon", () => 
     id: JSON.stringify(evil),
   });
   for (const line of text.split("\n")) assertEquals(printable(line), line);
+});
+
+Deno.test("formatEvent() takes params of any length", () => {
+  const text = '\\"x'.repeat(1_000_000);
+  const long = formatEvent({ ...EVENT, params: JSON.stringify([[text]]) });
+  assert(long.includes(JSON.stringify(text)));
+  const params = JSON.stringify([new Array(300_000).fill(1)]);
+  assertEquals(formatEvent({ ...EVENT, params }).split("\n").length, 300_003);
 });

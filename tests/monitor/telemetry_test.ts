@@ -1,8 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { startTelemetry } from "../../src/monitor/mod.ts";
-
-// deno-lint-ignore no-explicit-any
-type Json = any;
+import { collect, type Json, telemetryTo } from "../helpers/collector.ts";
 
 /** Attributes as a plain object. */
 function plain(attributes: Json[] = []): Record<string, unknown> {
@@ -10,31 +8,6 @@ function plain(attributes: Json[] = []): Record<string, unknown> {
     const [[kind, text]] = Object.entries(value) as [[string, unknown]];
     return [key, kind === "intValue" ? Number(text) : text];
   }));
-}
-
-/** Takes what OpenTelemetry exports, as JSON over HTTP. */
-function collect() {
-  const spans: Json[] = [];
-  const metrics = new Map<string, Json>();
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    async (request) => {
-      const { resourceSpans = [], resourceMetrics = [] } = await request.json();
-      for (const { scopeSpans } of resourceSpans) {
-        for (const { scope, spans: some } of scopeSpans) {
-          if (scope.name === "event_jsonrpc") spans.push(...some);
-        }
-      }
-      for (const { scopeMetrics } of resourceMetrics) {
-        for (const { scope, metrics: some } of scopeMetrics) {
-          if (scope.name !== "event_jsonrpc") continue;
-          for (const metric of some) metrics.set(metric.name, metric);
-        }
-      }
-      return Response.json({});
-    },
-  );
-  return { server, spans, metrics };
 }
 
 const APP = new URL("telemetry_app.ts", import.meta.url).pathname;
@@ -54,11 +27,7 @@ Deno.test("startTelemetry() is nothing where OpenTelemetry is off", () => {
 
 Deno.test("startTelemetry() sends a span for each delivery and each handled event, and counters", async () => {
   const { server, spans, metrics } = collect();
-  const said = await runApp({
-    OTEL_DENO: "true",
-    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.addr.port}`,
-  });
+  const said = await runApp(telemetryTo(server.addr.port));
   await server.shutdown();
   assertEquals(said, "on");
   const common = { "messaging.system": "event_jsonrpc" };

@@ -4,7 +4,7 @@ import {
   hintsFor,
   type OpenSipsEvents,
 } from "../../src/opensips/mod.ts";
-import { matcherOf } from "../../src/opensips/patterns.ts";
+import { matcherOf } from "../../src/protocol/patterns.ts";
 import reference from "../data/opensips-events.json" with { type: "json" };
 
 /** Events whose names are configured have none that could be looked up. */

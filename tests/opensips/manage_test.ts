@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   EventInterface,
   type JsonValue,
+  ParamsError,
   serveEvents,
   type Subscriber,
 } from "../../mod.ts";
@@ -449,4 +450,27 @@ Deno.test("subscribers_list tells the seconds that are left, and what has expire
     const { result } = JSON.parse((await manage(events, list))!);
     assertEquals(result.Events[0].Subscribers[0].ttl, ttl);
   }
+});
+
+Deno.test("raise_event raises by `raise`, and responds when that has resolved", async () => {
+  await using events = new EventInterface();
+  events.subscribe("E_X", "jsonrpc:127.0.0.1:9");
+  const kept = gate();
+  const raised: unknown[] = [];
+  const raise = async (event: string, params: { text: string }) => {
+    raised.push([event, params.text]);
+    await kept.opened;
+    if (params.text === "[]") throw new ParamsError("params", "no");
+  };
+  let responded = false;
+  const first = ask(events, "raise_event", ["E_X", { a: 1 }], { raise })
+    .finally(() => responded = true);
+  await settled();
+  assertEquals([raised, responded], [[["E_X", '{"a":1}']], false]);
+  kept.open();
+  assertEquals(await first, "OK");
+  const { code } = await ask(events, "evi:raise", ["E_X", []], {
+    raise,
+  }) as { code: number };
+  assertEquals(code, 400);
 });

@@ -14,7 +14,19 @@ import { FakeTime } from "../helpers/fake_time.ts";
 function dispatched(server: EventServer) {
   const seen: {
     [K in keyof EventServerEventMap]: EventServerEventMap[K]["detail"][];
-  } = { unhandled: [], error: [], invalid: [], warning: [] };
+  } = {
+    connect: [],
+    disconnect: [],
+    unhandled: [],
+    error: [],
+    invalid: [],
+    warning: [],
+  };
+  server.addEventListener("connect", ({ detail }) => seen.connect.push(detail));
+  server.addEventListener(
+    "disconnect",
+    ({ detail }) => seen.disconnect.push(detail),
+  );
   server.addEventListener(
     "unhandled",
     ({ detail }) => seen.unhandled.push(detail),
@@ -239,4 +251,24 @@ Deno.test("Reports warns of 100 methods without a handler, and no more", () => {
     reports.unhandled(event);
   }
   assertEquals([warnings, reports.stats.unhandled], [100, 1000]);
+});
+
+Deno.test("EventServer tells of connections that are opened and closed, not of refused ones", async () => {
+  await using server = listen(() => true, {
+    maxConnections: 1,
+    onInvalid: () => {},
+  });
+  const seen = dispatched(server);
+  using first = await connect(server);
+  await first.send(request(1, "E_X"));
+  await first.reader.next();
+  await exchange(server, request(2, "E_X")); // one too many
+  assertEquals(seen.connect.map(({ peer }) => peer.hostname), ["127.0.0.1"]);
+  assertEquals(seen.disconnect, []);
+  const over = new Promise((resolve) =>
+    server.addEventListener("disconnect", resolve)
+  );
+  first.conn.close();
+  await over;
+  assertEquals(seen.disconnect, seen.connect);
 });

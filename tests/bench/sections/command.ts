@@ -65,25 +65,40 @@ export async function pumpFile(
 /**
  * Has `listen` print events, its output thrown away, until it has `count` of
  * them. `send` is told its port, and what it returns is returned; that `listen`
- * ends tells that none was lost.
+ * ends tells that none was lost. `viewer`, if given, is told the address of its
+ * page before, and has to end when the page does.
  */
 export async function listenTo(
   count: number,
   send: (port: number) => Promise<ClientResult>,
+  viewer?: (page: string) => Promise<void>,
 ): Promise<ClientResult> {
+  const page = viewer === undefined ? [] : ["--page", "0"];
   const child = new Deno.Command(Deno.execPath(), {
-    args: commandArgs("listen", "0", "--count", String(count)),
+    args: commandArgs("listen", "0", "--count", String(count), ...page),
     stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).spawn();
   const lines = linesOf(child.stderr).getReader();
   const { value } = await lines.read();
+  const looking = viewer?.(
+    /http:\S+/.exec((await lines.read()).value ?? "")![0],
+  );
   const result = await send(Number(/:(\d+)$/.exec(value ?? "")?.[1]));
   const lost = setTimeout(() => child.kill(), MAX_END_MS);
   const { success } = await child.status;
   clearTimeout(lost);
+  await looking;
   await lines.cancel();
   if (!success) throw new Error(`listen has not got all of ${count} events`);
   return result;
+}
+
+/** Looks at a page as a browser does, without drawing it. */
+export async function view(page: string): Promise<void> {
+  const { body } = await fetch(new URL("/events", page));
+  try {
+    for await (const _ of body!);
+  } catch { /* the process has ended */ }
 }

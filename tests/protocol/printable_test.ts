@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { printable, printableJson } from "../../src/cli/printable.ts";
+import { printable, printableJson } from "../../src/protocol/printable.ts";
 
 Deno.test("printable() escapes all that a terminal would act upon", {
   permissions: "none",

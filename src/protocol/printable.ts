@@ -16,7 +16,7 @@ const ALL_UNSAFE = new RegExp(UNSAFE, "g");
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { printable } from "./mod.ts";
+ * import { printable } from "../monitor/mod.ts";
  *
  * assertEquals(printable("a\x1b[2Jb"), "a\\u001b[2Jb");
  * ```
@@ -27,4 +27,12 @@ export function printable(text: string): string {
     ALL_UNSAFE,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/**
+ * The same of a JSON text, on one line: JSON has line breaks between values only,
+ * and there blanks mean the same.
+ */
+export function printableJson(json: string): string {
+  return UNSAFE.test(json) ? printable(json.replace(/[\t\n\r]/g, " ")) : json;
 }
