@@ -25,6 +25,7 @@ import {
   type IsAllowed,
   type RunCommand,
 } from "./manage_commands.ts";
+import type { EventKeeper } from "./keeper.ts";
 
 /** Who asks for a subscription. */
 export interface Asker {
@@ -45,6 +46,13 @@ export interface ManagementOptions {
   allow?:
     | ((socket: EventSocket, asker: Asker) => boolean | Promise<boolean>)
     | undefined;
+  /**
+   * An outbox in front of `events`: then it keeps the subscriptions that are made
+   * and the events that are raised, and each command is answered when that is
+   * safe; 500 says that it cannot be kept. By default nothing is kept, and
+   * `raise_event` is answered before the event is delivered.
+   */
+  outbox?: EventKeeper | undefined;
 }
 
 /** Options of {@linkcode manage}. */
@@ -65,7 +73,7 @@ const MAX_BATCH = 100;
  * | `event_subscribe`, `evi:subscribe` | `event`, `socket`, `expire` (in seconds, 3600 if absent; 0 ends the subscription) | `"OK"` |
  * | `events_list`, `evi:list` | | `{"Events":[{"name","id"}]}` |
  * | `subscribers_list`, `evi:subscribers` | `event`, `socket`, both may be absent | events and their subscribers |
- * | `raise_event`, `evi:raise` | `event`, `params` (an array, an object, or a text that holds one of them as JSON) | `"OK"`, before it is delivered |
+ * | `raise_event`, `evi:raise` | `event`, `params` (an array, an object, or a text that holds one of them as JSON) | `"OK"`, before it is delivered; with an outbox when it is safe |
  * | `which`, `core:which` | `command`, may be absent | the names of these commands, or the params that one takes |
  *
  * Params are named or positional. The commands, their results and the codes of
@@ -111,9 +119,9 @@ export type Manager = (
 /** Makes the function that responds to all requests: see {@linkcode manage}. */
 export function managerOf(
   events: EventInterface,
-  { allow = () => true }: ManagementOptions,
+  { allow = () => true, outbox }: ManagementOptions,
 ): Manager {
-  const run = commandsOf(events);
+  const run = commandsOf(events, outbox);
   return async (text, asker) => {
     const isAllowed: IsAllowed = async (socket) =>
       await allow(socket, asker) === true;

@@ -16,6 +16,7 @@ import { type EventSocket, parseSocket } from "../protocol/socket.ts";
 import { isVirtual, parseVirtualSocket } from "../protocol/virtual_socket.ts";
 import { JsonText } from "../protocol/json.ts";
 import { DEFAULT_EXPIRE } from "./expire.ts";
+import { directly, type EventKeeper, guarded } from "./keeper.ts";
 import {
   type Forms,
   matchParams,
@@ -48,9 +49,16 @@ const MAX_VIRTUAL_SOCKETS = 100;
 
 const OK = "OK";
 
-/** Makes the function that runs the commands which manage `events`. */
-export function commandsOf(events: EventInterface): RunCommand {
-  const commands = tableOf(events);
+/**
+ * Makes the function that runs the commands which manage `events`, whose events
+ * and subscriptions an outbox may keep.
+ */
+export function commandsOf(
+  events: EventInterface,
+  outbox: EventKeeper | undefined,
+): RunCommand {
+  const keeper = outbox === undefined ? directly(events) : guarded(outbox);
+  const commands = tableOf(events, keeper);
   return (method, params, isAllowed) => {
     const command = commands.get(method);
     if (command === undefined) {
@@ -60,10 +68,14 @@ export function commandsOf(events: EventInterface): RunCommand {
   };
 }
 
-function tableOf(events: EventInterface): ReadonlyMap<string, Command> {
+function tableOf(
+  events: EventInterface,
+  keeper: EventKeeper,
+): ReadonlyMap<string, Command> {
   const subscribe: Command = {
     forms: [["event", "socket"], ["event", "socket", "expire"]],
-    run: (params, isAllowed) => eventSubscribe(events, params, isAllowed),
+    run: (params, isAllowed) =>
+      eventSubscribe(events, keeper, params, isAllowed),
   };
   const list: Command = {
     forms: [[]],
@@ -77,7 +89,7 @@ function tableOf(events: EventInterface): ReadonlyMap<string, Command> {
   };
   const raise: Command = {
     forms: [["event"], ["event", "params"]],
-    run: (params) => raiseEvent(events, params),
+    run: (params) => raiseEvent(events, keeper, params),
   };
   const which: Command = {
     forms: [[], ["command"]],
@@ -107,6 +119,7 @@ function tableOf(events: EventInterface): ReadonlyMap<string, Command> {
 
 async function eventSubscribe(
   events: EventInterface,
+  keeper: EventKeeper,
   params: ParamTexts,
   isAllowed: IsAllowed,
 ): Promise<string> {
@@ -118,14 +131,14 @@ async function eventSubscribe(
   checkPublished(events, event);
   const sockets = socketsOf(socket);
   if (expire === 0) {
-    events.unsubscribe(event, socket);
+    await keeper.unsubscribe(event, socket);
     return OK;
   }
   for (const socket of sockets) {
     if (!await isAllowed(socket)) throw new ServerError(403, "Forbidden");
   }
   checkPublished(events, event); // it may have been taken back meanwhile
-  events.subscribe(event, socket, { expire });
+  await keeper.subscribe(event, socket, { expire });
   return OK;
 }
 
@@ -211,15 +224,17 @@ type ShownSubscriber = Subscriber & {
 function showAt(now: number): (subscriber: ShownSubscriber) => unknown {
   return ({ socket, expire, expiresAt }) => {
     if (expire === undefined) return { socket, expire: "never" };
+    const seconds = Math.ceil(expire); // of one that was kept a part is over
     const ttl = expiresAt === undefined
-      ? expire
+      ? seconds
       : Math.ceil((expiresAt - now) / 1000);
-    return { socket, expire, ttl: ttl > 0 ? ttl : "expired" };
+    return { socket, expire: seconds, ttl: ttl > 0 ? ttl : "expired" };
   };
 }
 
 async function raiseEvent(
   events: EventInterface,
+  keeper: EventKeeper,
   params: ParamTexts,
 ): Promise<string> {
   const event = textOf(params, "event");
@@ -229,13 +244,9 @@ async function raiseEvent(
   if (events.subscribers(event).length === 0) {
     throw new ServerError(480, "Temporarily Unavailable");
   }
-  const raised = events.raise(
-    event,
-    eventParamsOf(params.get("params")),
-  );
+  const eventParams = eventParamsOf(params.get("params"));
   try {
-    // What is wrong with params is known at once; deliveries take their time.
-    await Promise.race([raised, null]);
+    await keeper.raise(event, eventParams);
   } catch (error) {
     if (error instanceof ParamsError) throw badParams(error.message);
     throw error;

@@ -14,6 +14,7 @@ export {
   type ManagementOptions,
   type ManageOptions,
 } from "./manage.ts";
+export type { EventKeeper } from "./keeper.ts";
 export {
   manageOverHttp,
   type ManageOverHttpInfo,
