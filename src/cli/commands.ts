@@ -20,6 +20,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "let others raise events and subscribe to them, by HTTP",
     load: async () => (await import("./hub.ts")).hub,
   },
+  outbox: {
+    summary: "show what an outbox keeps; retry or drop it",
+    words: ["list", "show", "retry", "drop"],
+    load: async () => (await import("./outbox.ts")).outbox,
+  },
   completions: {
     summary: "print a script for the completions of a shell",
     load: async () =>

@@ -33,7 +33,7 @@ interface Entry {
   summary: string;
   options: Option[];
   /** The words that may come next, if they are known. */
-  words: string[];
+  words: readonly string[];
 }
 
 /** Makes the command that completes these commands, which may be one of them. */
@@ -97,7 +97,7 @@ async function entriesOf(
       name,
       summary: entry.summary,
       options: optionsOf((await entry.load()).help),
-      words: known[name] ?? [],
+      words: entry.words ?? known[name] ?? [],
     })),
   );
   return [...entries, {

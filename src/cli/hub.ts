@@ -7,6 +7,7 @@ import { toAllow } from "./allow.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { DELIVERY_OPTIONS, toDeliveryOptions } from "./delivery_options.ts";
+import type { HubOutbox, HubOutboxSettings } from "./hub_outbox.ts";
 import { interruption, within } from "./interrupt.ts";
 import { Log } from "./log.ts";
 import { describe, explain } from "./outcome.ts";
@@ -44,6 +45,11 @@ Options:
   --cert <file>                 the certificate to show to their servers
   --key <file>                  the private key of that certificate
   --server-name <name>          the name that their certificates are for
+  --outbox <file>               keep events in this file until servers have
+                                confirmed them, and keep who subscribed; --sync
+                                goes without saying
+  --key-param <name>            with --outbox, send the event's key too, as a
+                                param
   --json                        log JSON objects
   -h, --help                    print this
 
@@ -52,9 +58,18 @@ on when the log cannot be written; it counts the lines that are lost, and says
 how many when the log can be written again. Ctrl-C ends it when the deliveries
 under way are done, after two seconds at most. A second Ctrl-C ends it at once.
 
+With --outbox an event that is raised is safe when that is answered, and so is a
+subscription, also those of --subscribe: after a restart, and after a crash, the
+hub goes on with both. An event may come twice after a crash, never be lost; the
+server knows it again by its key. Events that a server answers with an error are
+set aside: see "event-jsonrpc outbox --help". The log has a line for each of
+those, and one when a server is not reached. The outbox needs --allow-read and
+--allow-write of the file, and of those beside it that have -wal, -shm, -lock
+and -ballast behind its name; best of a folder of its own.
+
 Exit codes:
   0         stopped by Ctrl-C or by SIGTERM
-  1         it cannot listen at that address
+  1         it cannot listen at that address, or cannot use the outbox
   2         wrong use
   130, 143  interrupted (by Ctrl-C, by SIGTERM) with deliveries under way
 `;
@@ -72,13 +87,15 @@ export const hub: Command = {
     publish: "list",
     subscribe: "list",
     allow: "list",
+    outbox: "text",
+    "key-param": "text",
     json: "flag",
   },
   run,
 };
 
 async function run(given: Arguments): Promise<number> {
-  const { positional, has, texts } = given;
+  const { positional, has, text, texts } = given;
   const address = parseAddress(positional, 8888);
   const allow = toAllow(texts("allow"));
   const format = has("json") ? JSON_FORMAT : TEXT_FORMAT;
@@ -93,12 +110,32 @@ async function run(given: Arguments): Promise<number> {
     else stderr.print(printable(`warning: ${message}`));
   };
   const options = await toDeliveryOptions(given);
-  const events = new EventInterface({ ...options, onWarning: warn });
-  events.addEventListener("failed", ({ detail: { event, report } }) => {
-    log.print(format.failure(event, report));
+  const path = text("outbox");
+  if (path === undefined && has("key-param")) {
+    throw new UsageError(
+      "--key-param is given without --outbox, expected both",
+    );
+  }
+  const events = new EventInterface({
+    ...options,
+    ...path !== undefined && { syncMode: true },
+    onWarning: warn,
   });
+  const outbox = path === undefined ? undefined : await openHubOutbox(
+    given,
+    { path, events, options, warn, log: (line) => log.print(line) },
+  );
+  if (outbox === undefined) {
+    events.addEventListener("failed", ({ detail: { event, report } }) => {
+      log.print(format.failure(event, report));
+    });
+  }
   for (const event of texts("publish")) events.publish(event);
-  for (const text of texts("subscribe")) subscribe(events, text);
+  for (const text of texts("subscribe")) {
+    const { event, socket } = toSubscription(text);
+    if (outbox === undefined) events.subscribe(event, socket);
+    else await outbox.subscribe(event, socket, {});
+  }
 
   const stopping = Promise.withResolvers<void>();
   let server: Deno.HttpServer<Deno.NetAddr>;
@@ -109,7 +146,7 @@ async function run(given: Arguments): Promise<number> {
         const at = formatAddress({ hostname, port });
         stderr.print(`listening at http://${at}`);
       },
-    }, manageOverHttp(events, { allow }));
+    }, manageOverHttp(events, { allow, outbox }));
   } catch (error) {
     stderr.fail(listenProblem(error as Error, address));
     await stderr.flush();
@@ -117,10 +154,11 @@ async function run(given: Arguments): Promise<number> {
   }
   isListening = true;
 
-  let isDelivered = false;
+  let isDelivered = outbox !== undefined; // what it keeps is not lost
   async function end(): Promise<number> {
     await stopping.promise;
     await within(SHUTDOWN_MS, server.shutdown()); // a request may be half sent
+    await outbox?.close();
     await events.flush();
     isDelivered = true;
     await events.close();
@@ -134,14 +172,22 @@ async function run(given: Arguments): Promise<number> {
   return isDelivered ? 0 : code;
 }
 
-function subscribe(events: EventInterface, text: string): void {
+async function openHubOutbox(
+  given: Arguments,
+  settings: HubOutboxSettings,
+): Promise<HubOutbox> {
+  const { HubOutbox } = await import("./hub_outbox.ts");
+  return await HubOutbox.open(given, settings);
+}
+
+function toSubscription(text: string): { event: string; socket: string } {
   const [, event, socket] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (event === undefined || socket === undefined) {
     throw new UsageError(
       `--subscribe is ${JSON.stringify(text)}, expected <event>=<socket>`,
     );
   }
-  events.subscribe(event, socket);
+  return { event, socket };
 }
 
 /** How the lines of the log are written. */

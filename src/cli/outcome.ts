@@ -38,6 +38,14 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof DeliveryTimeoutError ? 4 : 1;
 }
 
+/** Exit codes, the worst last. */
+const SEVERITY: readonly number[] = [0, 2, 3, 4, 1];
+
+/** The worse one of two exit codes. */
+export function worseCode(one: number, other: number): number {
+  return SEVERITY.indexOf(other) > SEVERITY.indexOf(one) ? other : one;
+}
+
 /** An error as a JSON object. */
 export function describe(error: unknown): Record<string, unknown> {
   const { name, message } = error as Error;

@@ -9,7 +9,7 @@ import type { FailedFile } from "./failed_file.ts";
 import type { Failures } from "./failures.ts";
 import { type EventLine, parseEventLine } from "./event_line.ts";
 import { LineError } from "./lines.ts";
-import { exitCodeOf, explain, outcomeOf } from "./outcome.ts";
+import { exitCodeOf, explain, outcomeOf, worseCode } from "./outcome.ts";
 import type { Outage } from "./outage.ts";
 
 /** How many names of events are kept; the one that came first has to go. */
@@ -18,8 +18,6 @@ const MAX_NAMES = 1000;
 const MAX_LENGTH_UNDER_WAY = 4 * 1024 * 1024;
 /** Any, to see whether params are right: they are the same for all. */
 const DIALECT = { protocol: "jsonrpc" } as const;
-/** Exit codes, the worst last. */
-const SEVERITY: readonly number[] = [0, 2, 3, 4, 1];
 
 /** How lines are raised. */
 export interface PumpSettings {
@@ -184,7 +182,7 @@ export class PumpRun {
   }
 
   #worsen(code: number): void {
-    if (SEVERITY.indexOf(code) > SEVERITY.indexOf(this.code)) this.code = code;
+    this.code = worseCode(this.code, code);
   }
 }
 

@@ -73,10 +73,11 @@ export interface Running extends AsyncDisposable {
 export function start(
   args: string[],
   stdin: "null" | "piped" = "null",
+  permissions?: string[],
 ): Running {
   return running(
     new Deno.Command(Deno.execPath(), {
-      args: denoArgs(args),
+      args: denoArgs(args, permissions),
       stdin,
       stdout: "piped",
       stderr: "piped",
