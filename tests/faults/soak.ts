@@ -8,8 +8,9 @@
  * all is closed, and accounts are settled: what was confirmed and did not
  * arrive is lost; what arrived twice is duplicated; what arrived and was never
  * raised, or not whole, is corrupt. Beside that, in a thread of its own, a
- * million cases are drawn for each pure function. A seed repeats what is drawn,
- * and not what the network makes of it.
+ * million cases are drawn for each pure function; and processes that raise
+ * through an outbox are killed, as `tests/outbox/crash.ts` tells. A seed repeats
+ * what is drawn, and not what the network makes of it.
  */
 
 import { assert } from "@std/assert";
@@ -22,6 +23,9 @@ import { type Plan, standBefore } from "./proxy.ts";
 
 /** For each pure function. */
 const CASES = 1_000_000;
+/** How often a process that raises through an outbox is killed, for each window. */
+const KILLS = 200;
+const WINDOWS = [1, 16];
 const MiB = 1024 * 1024;
 /** How much more memory than after the first rounds may be in use. */
 const MAX_GROWTH = 16 * MiB;
@@ -34,9 +38,11 @@ await soak();
 async function soak(): Promise<void> {
   const { seed = newSeed(), minutes = 2 } = options(Deno.args);
   console.log(`seed ${seed}, ${minutes} minutes`);
-  let isDrawn = false;
+  let isDrawn = false, isKilled = false;
   const drawn = drawAside(seed);
   drawn.then(() => isDrawn = true);
+  const killed = killAside(seed);
+  killed.then(() => isKilled = true);
   const random = randomFrom(seed);
   const faults = new Map<string, number>();
   const outcomes = new Map<string, number>();
@@ -45,7 +51,7 @@ async function soak(): Promise<void> {
   const end = start + minutes * 60_000;
   let round = 0, base = Infinity, nextLine = 0;
 
-  while (performance.now() < end || !isDrawn) {
+  while (performance.now() < end || !isDrawn || !isKilled) {
     await runRound(`seed ${seed}, round ${round}`, random, {
       faults,
       outcomes,
@@ -69,6 +75,7 @@ async function soak(): Promise<void> {
     );
   }
   const functions = await drawn;
+  for (const line of await killed) console.log(`outbox: ${line}`);
   print("faults", faults);
   print("outcomes", outcomes);
   console.log(`cases: ${CASES} each of ${functions.join(", ")}`);
@@ -108,6 +115,28 @@ function drawAside(seed: number): Promise<string[]> {
     };
     worker.postMessage({ seed, cases: CASES });
   });
+}
+
+/** Resolves to what was counted; in processes of their own, as they are killed. */
+async function killAside(seed: number): Promise<string[]> {
+  const path = new URL("../outbox/crash.ts", import.meta.url).href;
+  const said: string[] = [];
+  for (const window of WINDOWS) {
+    const given = { kills: KILLS, window, seed };
+    const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--allow-all", path],
+        ...Object.entries(given).flatMap(([name, n]) => [`--${name}`, `${n}`]),
+      ],
+      stdin: "null",
+      stderr: "inherit",
+    }).output();
+    said.push(...new TextDecoder().decode(stdout).trimEnd().split("\n"));
+    if (success) continue;
+    console.error(said.join("\n"));
+    Deno.exit(1);
+  }
+  return said;
 }
 
 function inMiB(bytes: number): string {
