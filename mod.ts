@@ -29,16 +29,21 @@
  */
 
 export {
-  type AtDestination,
-  type DestinationStats,
+  type AnyEventInterface,
   EventInterface,
-  type EventInterfaceEventMap,
-  type EventInterfaceOptions,
-  type PublishedEvent,
-  type SubscribeOptions,
-  type Subscriber,
 } from "./src/events/event_interface.ts";
-export type { DeliveryReport } from "./src/events/broadcast.ts";
+export type {
+  AtDestination,
+  EventInterfaceEventMap,
+} from "./src/events/event_map.ts";
+export type {
+  DeliverOptions,
+  EventInterfaceOptions,
+  SubscribeOptions,
+} from "./src/events/options.ts";
+export type { DestinationStats } from "./src/events/pool.ts";
+export type { DeliveryInfo, DeliveryReport } from "./src/events/report.ts";
+export type { PublishedEvent, Subscriber } from "./src/events/subscriptions.ts";
 export {
   formatVirtualSocket,
   parseVirtualSocket,
@@ -57,15 +62,26 @@ export type {
   FailedCounts,
 } from "./src/client/stats.ts";
 export {
-  type EventServer,
+  type AnyReceivedEvents,
   serveEvents,
   type ServeEventsOptions,
 } from "./src/server/serve_events.ts";
+export type { EventServer } from "./src/server/server.ts";
 export type {
-  Address,
-  EventHandler,
-  ReceivedEvent,
-} from "./src/server/dispatcher.ts";
+  EventServerEventMap,
+  EventServerStats,
+  InvalidMessage,
+} from "./src/server/reports.ts";
+export {
+  type EventDetails,
+  type EventHandler,
+  type EventHandlers,
+  type EventOf,
+  isNamed,
+  type ReceivedEvent,
+  type ReceivedParams,
+} from "./src/server/event.ts";
+export type { Address } from "./src/transport/listen.ts";
 export {
   type Connect,
   type Connection,
@@ -90,7 +106,6 @@ export type {
   EventMap,
   EventName,
   ParamsOf,
-  ReceivedParams,
 } from "./src/protocol/event_types.ts";
 export {
   TypedEventTarget,

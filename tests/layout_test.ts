@@ -25,15 +25,25 @@ const BELOW: Record<string, readonly string[]> = {
   ],
   cli: ["protocol"],
 };
-/** The entries that `cli/` uses; `protocol/` is there for its texts. */
+/**
+ * The entries that `cli/` uses, and the part of one that `raise` loads alone, so
+ * that it starts quickly; `protocol/` is there for its texts.
+ */
 const ENTRIES = [
   "mod.ts",
   "deno.json",
+  "src/opensips/find_events.ts",
   ...["opensips", "outbox", "monitor", "testing"].map((f) => `src/${f}/mod.ts`),
 ];
 
-/** No file may have more lines of code; it goes down until it is 300. */
-const MAX_LINES = 680;
+/** The modules of other runtimes, and what of these they import. */
+const RUNTIMES: Record<string, readonly string[]> = {
+  "src/transport/node.ts": ["node:net", "node:tls"],
+  "src/transport/node_connection.ts": ["node:net"],
+};
+
+/** No file may have more lines of code. */
+const MAX_LINES = 300;
 /** Data, which nobody has to hold in mind. */
 const UNBOUNDED = ["src/opensips/catalogue.ts"];
 
@@ -81,7 +91,12 @@ Deno.test("a module of src/ imports from its own folder and those below", () => 
         BELOW[layer].includes(layerOf(imported));
       const isOfCommand = layer === "cli" &&
         (ENTRIES.includes(imported) || imported.startsWith("@std/cli/"));
-      assert(isOwn || isBelow || isOfCommand, `${path} imports ${imported}`);
+      const isOfRuntime = RUNTIMES[path]?.includes(imported);
+      assert(!(imported in RUNTIMES) || path in RUNTIMES, path);
+      assert(
+        isOwn || isBelow || isOfCommand || isOfRuntime,
+        `${path} imports ${imported}`,
+      );
     }
   }
 });

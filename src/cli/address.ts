@@ -4,7 +4,7 @@ import type { Address } from "../../mod.ts";
 import { toInteger, UsageError } from "./arguments.ts";
 
 /**
- * Reads `[[host:]port]`, the only positional argument; 127.0.0.1 and
+ * Reads `[[host:]port]`, the only positional argument; `defaultHost` and
  * `defaultPort` when absent. What a command prints when it listens can be given
  * back to it.
  *
@@ -13,6 +13,7 @@ import { toInteger, UsageError } from "./arguments.ts";
 export function parseAddress(
   positional: readonly string[],
   defaultPort: number,
+  defaultHost: string = "127.0.0.1",
 ): Address {
   const [text = `${defaultPort}`, extra] = positional;
   if (extra !== undefined) {
@@ -35,7 +36,7 @@ export function parseAddress(
   }
   const [, ipv6, name, port] = match;
   return {
-    hostname: ipv6 ?? (name || "127.0.0.1"),
+    hostname: ipv6 ?? (name || defaultHost),
     port: toInteger(port, "the port", 0, 65535)!,
   };
 }
@@ -47,8 +48,11 @@ export function formatAddress({ hostname, port }: Address): string {
 
 /** Says that nobody can listen at an address, and the likely cause. */
 export function listenProblem(error: Error, address: Address): string {
-  const text = formatAddress(address);
-  return `Cannot listen at ${text}: ${error.message}${hintOf(error, address)}`;
+  // serveEvents() names the address itself, Deno.serve() does not.
+  const prefix = `Cannot listen at ${formatAddress(address)}: `;
+  const { message } = error;
+  const problem = message.startsWith(prefix) ? message : prefix + message;
+  return problem + hintOf(error, address);
 }
 
 function hintOf(error: Error, { hostname, port }: Address): string {
@@ -61,7 +65,8 @@ function hintOf(error: Error, { hostname, port }: Address): string {
     return `; this machine does not have the address ${hostname}`;
   }
   if (error instanceof NotCapable) {
-    return `; run it with --allow-net=${formatAddress({ hostname, port })}`;
+    const to = hostname === "" ? "" : `=${formatAddress({ hostname, port })}`;
+    return `; run it with --allow-net${to}`;
   }
   return error instanceof PermissionDenied && port < 1024
     ? `; port ${port} is below 1024, for which root's rights are needed`

@@ -1,5 +1,7 @@
 /** Options and positional arguments of a command, checked. */
 
+import { parseArgs } from "@std/cli/parse-args";
+
 /** Wrong use of the command: exit code 2. */
 export class UsageError extends Error {
   override name = "UsageError";
@@ -22,14 +24,17 @@ export interface UnknownName {
  * The options of a command by their names. A `flag` takes no value, a `text`
  * takes one and may come once, a `list` takes one each time it comes.
  */
-export type OptionKinds = Readonly<Record<string, "flag" | "text" | "list">>;
+export type OptionKinds = Readonly<Record<string, OptionKind>>;
+
+/** See `OptionKinds`. */
+export type OptionKind = "flag" | "text" | "list";
 
 /** The arguments of a command. */
 export interface Arguments {
   readonly positional: readonly string[];
   /** Whether the help is asked for; then nothing else is checked. */
   readonly wantsHelp: boolean;
-  /** Whether a flag is given. */
+  /** Whether an option is given. */
   has(name: string): boolean;
   /** The value of a text option, if it is given. */
   text(name: string): string | undefined;
@@ -49,8 +54,53 @@ export function parseArguments(
   args: readonly string[],
   kinds: OptionKinds,
 ): Arguments {
+  const { options, positional, given, wantsHelp, unknown } = normalize(
+    args,
+    kinds,
+  );
+  // Help is printed whatever stands before it.
+  if (unknown !== undefined && !wantsHelp) throw unknown;
+  const namesOf = (kind: OptionKind) =>
+    Object.keys(kinds).filter((name) => kinds[name] === kind);
+  const lists = namesOf("list");
+  // Behind the options, so that none takes a positional "true" as its value.
+  const parsed = parseArgs([...options, "--", ...positional], {
+    boolean: namesOf("flag"),
+    string: [...namesOf("text"), ...lists],
+    collect: lists,
+  });
+  return {
+    positional: parsed._,
+    wantsHelp,
+    has: (name) => given.has(name),
+    text: (name) => parsed[name] as string | undefined,
+    texts: (name) => parsed[name] as readonly string[],
+  };
+}
+
+/** Arguments in the form in which `parseArgs` reads them without a doubt. */
+interface NormalArguments {
+  /** Each as `--name` or `--name=value`. */
+  readonly options: readonly string[];
+  readonly positional: readonly string[];
+  /** The names of the options. */
+  readonly given: ReadonlySet<string>;
+  readonly wantsHelp: boolean;
+  /** The error for the first option that is unknown. */
+  readonly unknown: UsageError | undefined;
+}
+
+/**
+ * Tells options and positional arguments apart, and checks what `parseArgs` would
+ * let pass: it takes `--no-sync=1` as `--sync`, and no value that begins with "-".
+ */
+function normalize(
+  args: readonly string[],
+  kinds: OptionKinds,
+): NormalArguments {
+  const options: string[] = [];
   const positional: string[] = [];
-  const values = new Map<string, string[]>();
+  const given = new Set<string>();
   let wantsHelp = false;
   let unknown: UsageError | undefined;
   for (let i = 0; i < args.length; i++) {
@@ -77,7 +127,8 @@ export function parseArguments(
       if (equals !== -1) {
         throw new UsageError(`option ${option} takes no value`);
       }
-      values.set(name, []);
+      given.add(name);
+      options.push(option);
     } else if (kind === undefined) {
       unknown ??= unknownOption(option, kinds);
     } else {
@@ -85,22 +136,14 @@ export function parseArguments(
       if (value === undefined || value === "") {
         throw new UsageError(`option ${option} needs a value`);
       }
-      const given = values.get(name) ?? [];
-      if (kind === "text" && given.length > 0) {
+      if (kind === "text" && given.has(name)) {
         throw new UsageError(`option ${option} is given twice, expected once`);
       }
-      values.set(name, [...given, value]);
+      given.add(name);
+      options.push(`${option}=${value}`);
     }
   }
-  // Help is printed whatever stands before it.
-  if (unknown !== undefined && !wantsHelp) throw unknown;
-  return {
-    positional,
-    wantsHelp,
-    has: (name) => values.has(name),
-    text: (name) => values.get(name)?.[0],
-    texts: (name) => values.get(name) ?? [],
-  };
+  return { options, positional, given, wantsHelp, unknown };
 }
 
 function unknownOption(option: string, kinds: OptionKinds): UsageError {

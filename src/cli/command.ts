@@ -12,7 +12,5 @@ export interface Command {
 /** A command by its name: its module is loaded when the command is used. */
 export interface CommandEntry {
   readonly summary: string;
-  /** The words that its first argument can be, if they are known. */
-  readonly words?: readonly string[];
   load(): Promise<Command>;
 }

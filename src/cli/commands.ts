@@ -22,8 +22,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   outbox: {
     summary: "show what an outbox keeps; retry or drop it",
-    words: ["list", "show", "retry", "drop"],
     load: async () => (await import("./outbox.ts")).outbox,
+  },
+  events: {
+    summary: "list the events that OpenSIPS has",
+    load: async () => (await import("./events.ts")).events,
   },
   completions: {
     summary: "print a script for the completions of a shell",

@@ -27,13 +27,18 @@ export interface Option {
   description: string;
 }
 
+/** Words that are known where they may stand. */
+type Words = readonly string[];
+
 /** A command, or a word that stands in its place. */
 interface Entry {
   name: string;
   summary: string;
   options: Option[];
-  /** The words that may come next, if they are known. */
-  words: readonly string[];
+  /** The words for each positional argument, in order; none if they are unknown. */
+  positional: readonly Words[];
+  /** The words for the values of options, by their names. */
+  values: Readonly<Record<string, Words>>;
 }
 
 /** Makes the command that completes these commands, which may be one of them. */
@@ -80,62 +85,128 @@ function unknownShell(name: string | undefined): UsageError {
  */
 export function optionsOf(help: string): Option[] {
   const [, section = ""] = /\nOptions:\n(.*?)\n(?:\n|$)/s.exec(help) ?? [];
-  return section.replace(/\n {3,}/g, " ").split("\n").map((line) => {
+  return section.replace(/\n {3,}/g, "  ").split("\n").map((line) => {
     const [, name = "", value, description = ""] =
       /^ +(?:-\w, )?--([a-z-]+)(?: <([a-z]+).*?>)? {2,}([^,;:(]*)/.exec(line) ??
         [];
-    return { name, value, description: description.trim() };
+    return { name, value, description: description.replace(/ +/g, " ").trim() };
   });
 }
 
 async function entriesOf(
   commands: Readonly<Record<string, CommandEntry>>,
 ): Promise<Entry[]> {
-  const known: Record<string, string[]> = { completions: Object.keys(SHELLS) };
+  const { findEvents } = await import("../opensips/mod.ts");
+  const events = findEvents().map(({ event }) => event);
+  const positional: Record<string, readonly Words[]> = {
+    raise: [[], events],
+    events: [events],
+    outbox: [["list", "show", "retry", "drop"]],
+    completions: [Object.keys(SHELLS)],
+  };
+  const values: Record<string, Record<string, Words>> = {
+    listen: { event: events },
+    hub: { publish: events },
+  };
   const entries = await Promise.all(
     Object.entries(commands).map(async ([name, entry]) => ({
       name,
       summary: entry.summary,
       options: optionsOf((await entry.load()).help),
-      words: entry.words ?? known[name] ?? [],
+      positional: positional[name] ?? [],
+      values: values[name] ?? {},
     })),
   );
   return [...entries, {
     name: "help",
     summary: "print the help of a command",
     options: [],
-    words: Object.keys(commands),
+    positional: [Object.keys(commands)],
+    values: {},
   }];
+}
+
+/** The options of a command that take a value, as words. */
+function takingValue({ options }: Entry): string {
+  return options.filter(({ value }) => value).map(({ name }) => `--${name}`)
+    .join(" ");
 }
 
 const SHELLS: Record<string, (entries: Entry[]) => string> = {
   bash: (entries) =>
     `_event_jsonrpc() {
-  local current=\${COMP_WORDS[COMP_CWORD]} words=
+  local -a words=()
+  local word current previous= command i count=0 options= taking= offered=
+  # Bash splits words at ":" and "=". They are put together again.
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    word=\${COMP_WORDS[i]}
+    if ((i > 1)) && [[ -n $word && $word\${COMP_WORDS[i - 1]} == *[:=]* &&
+      $COMP_LINE == *"\${COMP_WORDS[i - 1]}$word"* ]]; then
+      words[\${#words[@]} - 1]+=$word
+    else
+      words+=("$word")
+    fi
+  done
+  current=\${words[\${#words[@]} - 1]}
+  unset "words[\${#words[@]} - 1]"
+  command=\${words[1]}
   COMPREPLY=()
-  case $COMP_CWORD:\${COMP_WORDS[1]}:\${COMP_WORDS[COMP_CWORD - 1]} in
-    1:*) words=${
-      quote(
-        [...entries.map(({ name }) => name), "--help", "--version"].join(" "),
-      )
-    } ;;
+  case $command in
 ${
-      entries.map(({ name, options, words }) =>
-        [
-          ...options.filter(({ value }) => value)
-            .map((option) => `    *:${name}:--${option.name}) ;;`),
-          ...words.length
-            ? [`    2:${name}:*) words=${quote(words.join(" "))} ;;`]
-            : [],
-          `    *:${name}:*) words=${
-            quote(options.map(({ name }) => `--${name}`).join(" "))
-          } ;;`,
-        ].join("\n")
+      entries.map((entry) =>
+        `    ${entry.name}) options=${
+          quote(entry.options.map(({ name }) => `--${name}`).join(" "))
+        } taking=${quote(takingValue(entry))} ;;`
       ).join("\n")
     }
   esac
-  [[ " \${COMP_WORDS[*]:0:COMP_CWORD} " == *" -- "* ]] && words=
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  for word in "\${words[@]:2}"; do
+    [[ $word == -- ]] && return
+    if [[ -n $previous ]]; then
+      previous=
+    elif [[ " $taking " == *" $word "* ]]; then
+      previous=$word
+    elif [[ $word != -* ]]; then
+      ((count++))
+    fi
+  done
+  if [[ -z $previous && $current == --*=* ]]; then
+    previous=\${current%%=*}
+    current=\${current#*=}
+  fi
+  if ((\${#words[@]} == 1)); then
+    offered=${
+      quote(
+        [...entries.map(({ name }) => name), "--help", "--version"].join(" "),
+      )
+    }
+  elif [[ -n $previous ]]; then
+    case $command:$previous in
+${
+      entries.flatMap(({ name, values }) =>
+        Object.entries(values).map(([option, words]) =>
+          `      ${name}:--${option}) offered=${quote(words.join(" "))} ;;`
+        )
+      ).join("\n")
+    }
+    esac
+  elif [[ $current == -* ]]; then
+    offered=$options
+  else
+    case $command:$count in
+${
+      entries.flatMap(({ name, positional }) =>
+        positional.flatMap((words, i) =>
+          words.length === 0
+            ? []
+            : [`      ${name}:${i}) offered=${quote(words.join(" "))} ;;`]
+        )
+      ).join("\n")
+    }
+      *) offered=$options ;;
+    esac
+  fi
+  COMPREPLY=($(compgen -W "$offered" -- "$current"))
 }
 complete -F _event_jsonrpc event-jsonrpc
 `,
@@ -159,15 +230,18 @@ ${
   ((CURRENT--))
   case $command in
 ${
-      entries.map(({ name, options, words }) =>
+      entries.map(({ name, options, positional, values }) =>
         `    ${name})\n      _arguments -S ${
           [
             ...options.map((option) =>
               option.value
-                ? `*--${option.name}=[${option.description}]:${option.value}: `
+                ? `*--${option.name}=[${option.description}]:${option.value}:${
+                  listed(values[option.name])
+                }`
                 : `--${option.name}[${option.description}]`
             ),
-            words.length ? `1: :(${words.join(" ")})` : "*: :()",
+            ...positional.map((words, i) => `${i + 1}: :(${words.join(" ")})`),
+            "*: :()",
           ].map(quote).join(" ")
         } ;;`
       ).join("\n")
@@ -186,26 +260,59 @@ fi
     set -l words (commandline -opc)
     test "$words[2]" = "$argv[1]"
 end
+# A command, how many positional arguments stand there, and the options that
+# take a value.
+function __event_jsonrpc_at
+    __event_jsonrpc_is $argv[1]; or return
+    set -l words (commandline -opc)
+    set -e words[1..2]
+    set -l count 0
+    set -l is_value no
+    for word in $words
+        if test $is_value = yes
+            set is_value no
+        else if contains -- $word $argv[3..-1]
+            set is_value yes
+        else if not string match -q -- '-*' $word
+            set count (math $count + 1)
+        end
+    end
+    test $count = $argv[2]
+end
 complete -c event-jsonrpc -f
 complete -c event-jsonrpc -n '__event_jsonrpc_is ""' -l help -d 'print the help'
 complete -c event-jsonrpc -n '__event_jsonrpc_is ""' -l version -d 'print the version'
 ${
-      entries.flatMap(({ name, summary, options, words }) => {
+      entries.flatMap((entry) => {
+        const { name, summary, options, positional, values } = entry;
         const complete = "complete -c event-jsonrpc -n";
         const within = `${complete} '__event_jsonrpc_is ${name}'`;
+        const at = (i: number) =>
+          quote(`__event_jsonrpc_at ${name} ${i} ${takingValue(entry)}`);
         return [
           `${complete} '__event_jsonrpc_is ""' -a ${name} -d ${quote(summary)}`,
           ...options.map((option) =>
-            `${within} -l ${option.name}${option.value ? " -x" : ""} -d ${
-              quote(option.description)
-            }`
+            `${within} -l ${option.name}${option.value ? " -x" : ""}${
+              values[option.name]
+                ? ` -a ${quote(values[option.name]!.join(" "))}`
+                : ""
+            } -d ${quote(option.description)}`
           ),
-          ...words.length ? [`${within} -a ${quote(words.join(" "))}`] : [],
+          ...positional.flatMap((words, i) =>
+            words.length === 0
+              ? []
+              : [`${complete} ${at(i)} -a ${quote(words.join(" "))}`]
+          ),
         ];
       }).join("\n")
     }
 `,
 };
+
+/** Words as zsh takes them for a value. */
+function listed(words: Words | undefined): string {
+  return words === undefined ? " " : `(${words.join(" ")})`;
+}
 
 /** Quotes a text so that none of the shells changes it. */
 function quote(text: string): string {

@@ -11,19 +11,30 @@ export type EventFormat = (event: ReceivedEvent) => string;
 export function formatLine(event: ReceivedEvent): string {
   const { method, id } = event;
   const line = `${method} ${paramsTextOf(event).replace(/[\t\n\r]/g, " ")}`;
-  return printable(id === null ? line : `${line} id ${JSON.stringify(id)}`);
+  return printable(id === null ? line : `${line} id ${idText(id)}`);
 }
 
-/** One JSON object, whose params are as they came. */
+/**
+ * One JSON object. Its params are as they came; if a terminal would act upon some
+ * of them, or they are on several lines, they are escaped, and as they came in
+ * the member `paramsText`.
+ */
 export function formatJson(event: ReceivedEvent): string {
   const { method, id, peer } = event;
-  return printableJson(
-    `{"method":${JSON.stringify(method)},"params":${paramsTextOf(event)},"id":${
-      JSON.stringify(id)
-    },"peer":${JSON.stringify(formatAddress(peer))},"time":${
-      JSON.stringify(new Date())
-    }}`,
-  );
+  const params = paramsTextOf(event);
+  const shown = printableJson(params);
+  const text = shown === params
+    ? ""
+    : `,"paramsText":${printable(JSON.stringify(params))}`;
+  const before = `{"method":${printable(JSON.stringify(method))},"params":`;
+  const after = `,"id":${idText(id)},"peer":${
+    JSON.stringify(formatAddress(peer))
+  },"time":${JSON.stringify(new Date())}`;
+  return `${before}${shown}${printable(after)}${text}}`;
+}
+
+function idText(id: ReceivedEvent["id"] | bigint): string {
+  return typeof id === "bigint" ? `${id}` : JSON.stringify(id);
 }
 
 /** The params as JSON, as they came. */

@@ -31,7 +31,25 @@ export function parseEventLine(line: string, mayHaveKey = false): EventLine {
   if (typeof params !== "object" || params === null) {
     throw new UsageError(`its "params" are neither an object nor an array`);
   }
-  return { event, params: new JsonText(memberText(line, "params")!), key };
+  return { event, params: new JsonText(recordedText(value, line)), key };
+}
+
+/**
+ * The params as they came to `listen --json`, which escapes what a terminal would
+ * act upon and then gives them as a text, too.
+ */
+function recordedText(value: Record<string, unknown>, line: string): string {
+  const { paramsText } = value;
+  const params = memberText(line, "params")!;
+  if (typeof paramsText !== "string" || value["event"] !== undefined) {
+    return params;
+  }
+  try {
+    const isSame = JSON.stringify(JSON.parse(paramsText)) ===
+      JSON.stringify(value["params"]);
+    if (isSame) return paramsText;
+  } catch { /* it is not JSON */ }
+  throw new UsageError(`its "paramsText" is not the text of its "params"`);
 }
 
 const MEMBERS: readonly string[] = ["event", "params"];

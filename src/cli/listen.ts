@@ -8,7 +8,12 @@ import {
   ServerError,
 } from "../../mod.ts";
 import { formatAddress, listenProblem, parseAddress } from "./address.ts";
-import { type Arguments, toInteger, UsageError } from "./arguments.ts";
+import {
+  type Arguments,
+  type OptionKinds,
+  toInteger,
+  UsageError,
+} from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { formatJson, formatLine } from "./event_format.ts";
 import { interruption, within } from "./interrupt.ts";
@@ -27,9 +32,10 @@ Examples:
   event-jsonrpc listen 0.0.0.0:8080 --json | jq .params
   event-jsonrpc listen 0 --count 1
   event-jsonrpc listen :8080 --error '404:No such user'
+  event-jsonrpc listen 8080 --at http://127.0.0.1:8888/mi --event 'E_UL_*'
 
-  [host]  the address to listen at (default 127.0.0.1); everybody who can reach
-          it can send events
+  [host]  the address to listen at (default 127.0.0.1, or all addresses if --at
+          names another machine); everybody who can reach it can send events
   [port]  the port (default 8080); 0 picks a free one, and it is printed
 
 Options:
@@ -39,11 +45,26 @@ Options:
   --cert <file>             speak TLS, with this certificate
   --key <file>              the private key of that certificate
   --json                    print each event as one JSON object with the members
-                            method, params, id, peer and time; "pump" takes it
+                            method, params, id, peer and time; "pump" takes it;
+                            a member paramsText has params that were escaped
+  --at <url>                subscribe at the OpenSIPS whose mi_http this is, and
+                            stay subscribed
+  --event <name>            an event to subscribe, or a pattern such as
+                            'E_UL_*'; may come more than once
+  --advertise <host[:port]>
+                            the address by which OpenSIPS reaches this (default:
+                            found out; not so in a container)
+  --expire <seconds>        for how long to subscribe; it is renewed in time
+                            (default 3600)
+  --check <ms>              how often to look whether OpenSIPS was restarted
+                            (default 10000)
   -h, --help                print this
 
-Ctrl-C ends it: responses that are due go out, for at most two seconds. A second
-Ctrl-C ends it at once.
+With --at, what becomes of the subscriptions is told on standard error, with the
+time in which events may have been missed.
+
+Ctrl-C ends it: subscriptions end, and responses that are due go out, within two
+seconds at most. A second Ctrl-C ends it at once.
 
 Exit codes:
   0         stopped by Ctrl-C, by --count, or as nobody reads the output
@@ -55,6 +76,15 @@ Exit codes:
 /** How long messages may take to be read when the process has to end. */
 const LAST_WORDS_MS = 200;
 
+/** What only `--at` needs: see listen_at.ts. */
+const AT_OPTIONS: OptionKinds = {
+  at: "text",
+  event: "list",
+  advertise: "text",
+  expire: "text",
+  check: "text",
+};
+
 /** See `HELP`. */
 export const listen: Command = {
   help: HELP,
@@ -65,18 +95,20 @@ export const listen: Command = {
     cert: "text",
     key: "text",
     json: "flag",
+    ...AT_OPTIONS,
   },
   run,
 };
 
 async function run(given: Arguments): Promise<number> {
   const { positional, has, text } = given;
-  const address = parseAddress(positional, 8080);
+  const isAt = Object.keys(AT_OPTIONS).some(has);
+  const address = parseAddress(positional, 8080, isAt ? "" : undefined);
   const respond = toResponse(text("result"), text("error"));
   let left = toInteger(text("count"), "--count", 1, Number.MAX_SAFE_INTEGER) ??
     Infinity;
   const format = has("json") ? formatJson : formatLine;
-  const tls = await toListenerTls(given);
+  const tls = isAt ? undefined : await toListenerTls(given);
 
   const stopping = new AbortController();
   const stop = () => stopping.abort();
@@ -94,21 +126,30 @@ async function run(given: Arguments): Promise<number> {
   const complain = whileRead((dropped) =>
     stderr.print(`${dropped} refusals were not printed`)
   );
-  let server: EventServer;
+  const options: ServeEventsOptions = {
+    signal: stopping.signal,
+    onError: (error) => stderr.fail((error as Error).message),
+    onInvalid: (reason, peer) =>
+      complain(() =>
+        stderr.print(
+          printable(`refused from ${formatAddress(peer)}: ${reason}`),
+        )
+      ),
+  };
+  let server: EventServer, leftBehind: (() => string | undefined) | undefined;
   try {
-    server = serveEvents({
-      ...address,
-      ...tls !== undefined && { tls },
-      signal: stopping.signal,
-      onError: (error) => stderr.fail((error as Error).message),
-      onInvalid: (reason, peer) =>
-        complain(() =>
-          stderr.print(
-            printable(`refused from ${formatAddress(peer)}: ${reason}`),
-          )
-        ),
-    }, handle);
+    if (isAt) {
+      const { listenAt } = await import("./listen_at.ts");
+      ({ server, leftBehind } = listenAt(given, address, handle, options));
+    } else {
+      server = serveEvents({
+        ...options,
+        ...address,
+        ...tls !== undefined && { tls },
+      }, handle);
+    }
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     stderr.fail(listenProblem(error as Error, address));
     await stderr.flush();
     return 1;
@@ -123,7 +164,10 @@ async function run(given: Arguments): Promise<number> {
   }
   const code = await Promise.race([end(), interruption(stop)]);
   if (code > 0) {
-    stderr.fail("interrupted before all events were printed and responded to");
+    stderr.fail(
+      leftBehind?.() ??
+        "interrupted before all events were printed and responded to",
+    );
     await within(LAST_WORDS_MS, stderr.flush());
   }
   return code;

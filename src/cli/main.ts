@@ -84,8 +84,8 @@ const USAGE_ERRORS = ["UsageError", "SocketSyntaxError", "ParamsError"];
 async function fail(error: Error, command: string): Promise<number> {
   let { message } = error;
   if (error instanceof UsageError && error.unknown !== undefined) {
-    const { didYouMean } = await import("./did_you_mean.ts");
-    message += didYouMean(error.unknown);
+    const { didYouMean } = await import("../protocol/did_you_mean.ts");
+    message += didYouMean(error.unknown.name, error.unknown.known);
   }
   const isUsage = USAGE_ERRORS.includes(error.name);
   stderr.fail(message);

@@ -1,12 +1,7 @@
 /** The command `outbox`: what is kept in the file of an outbox. */
 
-import {
-  formatSocket,
-  formatVirtualSocket,
-  parseSocket,
-  parseVirtualSocket,
-} from "../../mod.ts";
 import type { EventFilter, EventStore, KeptEvent } from "../outbox/mod.ts";
+import { parseTarget } from "../protocol/virtual_socket.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { openOutboxFile } from "./outbox_file.ts";
@@ -155,18 +150,11 @@ function toFilter({ has, text }: Arguments, ids: string[]): EventFilter {
   const age = toMs(text("older-than"));
   return {
     ...ids.length > 0 && { ids },
-    ...target !== undefined && { target: toTarget(target) },
+    ...target !== undefined && { target: parseTarget(target).socket },
     ...event !== undefined && { event },
     ...age !== undefined && { raisedBefore: Date.now() - age },
     ...has("set-aside") && { isSetAside: true },
   };
-}
-
-/** A socket as an outbox writes it. */
-function toTarget(text: string): string {
-  return text.startsWith("virtual:")
-    ? formatVirtualSocket(parseVirtualSocket(text))
-    : formatSocket(parseSocket(text));
 }
 
 const UNITS: Readonly<Record<string, number>> = {

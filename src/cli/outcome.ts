@@ -38,12 +38,12 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof DeliveryTimeoutError ? 4 : 1;
 }
 
-/** Exit codes, the worst last. */
+/** Exit codes by how bad they are, worst last. */
 const SEVERITY: readonly number[] = [0, 2, 3, 4, 1];
 
-/** The worse one of two exit codes. */
-export function worseCode(one: number, other: number): number {
-  return SEVERITY.indexOf(other) > SEVERITY.indexOf(one) ? other : one;
+/** The worse of two exit codes. */
+export function worse(a: number, b: number): number {
+  return SEVERITY.indexOf(b) > SEVERITY.indexOf(a) ? b : a;
 }
 
 /** An error as a JSON object. */

@@ -55,7 +55,8 @@ Options:
   --key-param <name>    with --outbox, send the event's key too, as a param
   --strict              stop at a line that is wrong, instead of skipping it
   --failed <file>       add the lines that failed or were wrong to this file, as
-                        they came (with --outbox, wrong ones only); it needs --allow-write=<file>
+                        they came, with --outbox those that were wrong; it
+                        needs --allow-write=<file>
   --json                print the summary as one JSON object
   --quiet               print errors only, or with --json also the summary
   -h, --help            print this
@@ -76,8 +77,8 @@ Exit codes:
   2         a line was wrong; or wrong use, and nothing was sent
   3         the server answered with an error
   4         an event timed out
-  130, 143  interrupted (by Ctrl-C, by SIGTERM) before the end of the input; with
-            --outbox, also with something left to deliver
+  130, 143  interrupted (by Ctrl-C, by SIGTERM) before the end of the input, or
+            with --outbox before all was delivered
 `;
 
 /** What an event may take in a queue, beside its line. */

@@ -8,7 +8,7 @@ import { Failures } from "./failures.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { KeepRun } from "./keep_run.ts";
 import { readLines } from "./lines.ts";
-import { exitCodeOf, worseCode } from "./outcome.ts";
+import { exitCodeOf, worse } from "./outcome.ts";
 import { startOutbox, toKeyParam } from "./outbox_file.ts";
 import {
   failureText,
@@ -52,8 +52,8 @@ export async function pumpByOutbox(
     fail: (message) => void stderr.fail(message),
     count: (message) => void stderr.fail(message),
   });
-  const fail = (message: string, worse: number) => {
-    code = worseCode(code, worse);
+  const fail = (message: string, exitCode: number) => {
+    code = worse(code, exitCode);
     failures.failed(message);
   };
   const start = performance.now();

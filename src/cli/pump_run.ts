@@ -9,7 +9,7 @@ import type { FailedFile } from "./failed_file.ts";
 import type { Failures } from "./failures.ts";
 import { type EventLine, parseEventLine } from "./event_line.ts";
 import { LineError } from "./lines.ts";
-import { exitCodeOf, explain, outcomeOf, worseCode } from "./outcome.ts";
+import { exitCodeOf, explain, outcomeOf, worse } from "./outcome.ts";
 import type { Outage } from "./outage.ts";
 
 /** How many names of events are kept; the one that came first has to go. */
@@ -165,7 +165,7 @@ export class PumpRun {
     outage.failed(error, numbers.length, now);
     failedFile?.write(lines);
     const problem = explain(error) + hintOf(error);
-    this.#worsen(exitCodeOf(error));
+    this.code = worse(this.code, exitCodeOf(error));
     for (const number of numbers) failures.failed(`line ${number}: ${problem}`);
   }
 
@@ -175,14 +175,10 @@ export class PumpRun {
     problem: string,
   ): void {
     this.counts.badLines++;
-    this.#worsen(2);
+    this.code = worse(this.code, 2);
     this.#settings.failures.failed(`line ${number}: ${problem}`);
     if (line !== undefined) this.#settings.failedFile?.write([line]);
     if (this.#settings.isStrict) this.isOver = true;
-  }
-
-  #worsen(code: number): void {
-    this.code = worseCode(this.code, code);
   }
 }
 

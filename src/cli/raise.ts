@@ -24,6 +24,7 @@ Examples:
       'virtual:FAILOVER jsonrpc:127.0.0.1:8080 jsonrpc:127.0.0.1:8081' E_X
   event-jsonrpc raise jsonrpc:127.0.0.1:80 E_X --params '{"n":[1,2]}' --dry-run
   event-jsonrpc raise jsonrpc:127.0.0.1:8080 E_X --params @params.json
+  event-jsonrpc raise jsonrpc:127.0.0.1:8080 E_X --sync --count 10000 --rate 500
 
   <socket>  jsonrpc:host:port[/method], over TLS jsonrpcs:host:port[/method];
             or tcp:host:port[/method] for the messages of OpenSIPS 3.1 and
@@ -47,6 +48,8 @@ Options:
   --cert <file>         the certificate to show to its server
   --key <file>          the private key of that certificate
   --server-name <name>  the name that its server's certificate is for
+  --count <n>           raise it n times, and print rates, times and failures
+  --rate <per second>   raise it so often, until Ctrl-C if no --count is given
   --dry-run             print the message and send nothing
   --json                print the outcome as one JSON object
   --quiet               print errors and the result only
@@ -67,6 +70,8 @@ export const raise: Command = {
   options: {
     ...DELIVERY_OPTIONS,
     params: "text",
+    count: "text",
+    rate: "text",
     "dry-run": "flag",
     json: "flag",
     quiet: "flag",
@@ -81,6 +86,14 @@ async function run(given: Arguments): Promise<number> {
   const params = await readParams(given);
   const options = await toDeliveryOptions(given, sockets);
   const { syncMode: isSync = false, eventParam, delimiter } = options;
+  if (has("count") || has("rate")) {
+    const { raiseMany } = await import("./load.ts");
+    const load = { socket, sockets, event, params, options };
+    const code = await raiseMany(given, load);
+    if (!has("quiet")) await hintAt(event, params);
+    await stderr.flush();
+    return code;
+  }
   const stdout = new Output(Deno.stdout);
   if (has("dry-run")) {
     for (const target of sockets) {
@@ -88,6 +101,8 @@ async function run(given: Arguments): Promise<number> {
       stdout.print(buildMessage(target, event, params, { id, eventParam }));
     }
     await stdout.flush();
+    if (!has("quiet")) await hintAt(event, params);
+    await stderr.flush();
     return 0;
   }
 
@@ -108,9 +123,16 @@ async function run(given: Arguments): Promise<number> {
     if (isSync) stdout.printJson(resultText(delivered.result));
     if (!has("quiet")) stderr.print(toLine(socket, event, delivered));
   }
+  if (!has("quiet")) await hintAt(event, params);
   await stdout.flush();
   await stderr.flush();
   return exitCodeOf(error);
+}
+
+/** The catalogue of events is loaded for names that look like OpenSIPS's. */
+async function hintAt(event: string, params: JsonText): Promise<void> {
+  if (!event.startsWith("E_")) return;
+  (await import("./param_hints.ts")).printHints(event, params);
 }
 
 function checkEvent(event: string | undefined): asserts event is string {

@@ -1,10 +1,7 @@
 /** The sockets that an argument names. */
 
-import {
-  type EventSocket,
-  parseSocket,
-  parseVirtualSocket,
-} from "../../mod.ts";
+import type { EventSocket } from "../../mod.ts";
+import { parseTarget } from "../protocol/virtual_socket.ts";
 import { UsageError } from "./arguments.ts";
 
 /**
@@ -13,13 +10,11 @@ import { UsageError } from "./arguments.ts";
  * @throws {UsageError} if none is given.
  * @throws {SocketSyntaxError} if it is not a socket.
  */
-export function toSockets(text: string | undefined): EventSocket[] {
+export function toSockets(text: string | undefined): readonly EventSocket[] {
   if (text === undefined) {
     throw new UsageError(
       "no socket is given, expected jsonrpc:host:port[/method]",
     );
   }
-  return text.startsWith("virtual:")
-    ? [...parseVirtualSocket(text).sockets]
-    : [parseSocket(text)];
+  return parseTarget(text).sockets;
 }

@@ -113,10 +113,19 @@ export class Connections {
     this.advance(now);
   }
 
-  /** Ends one that is only read, once all responses are there. */
+  /** Ends those that are only read, once nothing waits on them. */
+  closeDone(now: number): void {
+    for (const conversation of [...this.#all]) {
+      this.closeIfDone(conversation, now);
+    }
+  }
+
+  /** Ends one that is only read, once nothing waits on it. */
   closeIfDone(conversation: Conversation, now: number): void {
-    if (conversation.state !== "reading" || !conversation.isIdle) return;
-    if (conversation.reason !== undefined) this.close(conversation, now);
+    if (conversation.state !== "reading" || !conversation.isDone) return;
+    // A write under way is one that all have given up: the server cannot read it.
+    const isOver = conversation.reason !== undefined || conversation.isWriting;
+    if (isOver) this.close(conversation, now);
     else this.end(conversation, now);
   }
 

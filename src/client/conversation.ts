@@ -56,8 +56,12 @@ export class Conversation implements Carrier {
   readonly #stream: JsonStream | undefined;
   /** The last text that was read. */
   #text = "";
-  /** A batch of responses that came in one text, and how far it is taken. */
-  #batch: { values: JsonValue[]; at: number } | undefined;
+  /** The batch of responses in that text, while it is being taken. */
+  #batch: JsonValue[] | undefined;
+  /** How many responses of the batch are taken; 0: the text is no batch. */
+  #batchAt = 0;
+  /** The responses of the batch as they came, once one of them is asked for. */
+  #batchTexts: string[] | undefined;
   /** The last response. */
   response: JsonValue = null;
 
@@ -81,6 +85,12 @@ export class Conversation implements Carrier {
   /** Whether nothing is under way on it. */
   get isIdle(): boolean {
     return this.#writing.length === 0 && this.requests.size === 0;
+  }
+
+  /** Whether nobody waits for anything on it, though a write may be under way. */
+  get isDone(): boolean {
+    return this.requests.size === 0 &&
+      this.#writing.every(({ isSettled }) => isSettled);
   }
 
   /** Begins to write a delivery; returns the id of its request. */
@@ -115,7 +125,7 @@ export class Conversation implements Carrier {
 
   /** A written request has timed out; returns whether the connection is dead. */
   timedOut(request: Delivery): boolean {
-    this.#silent = request.readsBefore === this.#reads ? this.#silent + 1 : 0;
+    if (request.readsBefore === this.#reads) this.#silent++;
     return this.#silent >= MAX_SILENT;
   }
 
@@ -134,31 +144,26 @@ export class Conversation implements Carrier {
    * @throws {ProtocolError} if the bytes are not JSON.
    */
   next(): Outcome<Delivery> | undefined {
-    const batch = this.#batch;
-    if (batch === undefined) {
+    if (this.#batch === undefined) {
       const value = this.#read();
       if (value === undefined) return undefined;
-      this.response = value;
       if (!Array.isArray(value) || value.length === 0) {
+        this.response = value;
         return correlate(value, this.requests);
       }
-      this.#batch = { values: value, at: 0 };
-      return this.next();
+      this.#batch = value;
     }
-    this.response = batch.values[batch.at++]!;
-    if (batch.at === batch.values.length) this.#batch = undefined;
+    const batch = this.#batch;
+    this.response = batch[this.#batchAt++]!;
+    if (this.#batchAt === batch.length) this.#batch = undefined;
     return correlate(this.response, this.requests);
   }
 
   /** The result of the last response as it came. */
   rawResult(): JsonText {
-    const { id } = this.response as { id: JsonValue };
-    const ofId = (text: string) =>
-      JSON.stringify(JSON.parse(memberText(text, "id") ?? "null")) ===
-        JSON.stringify(id);
-    const text = this.#text[0] === "["
-      ? elementsOf(this.#text).find(ofId)!
-      : this.#text;
+    const text = this.#batchAt === 0
+      ? this.#text
+      : (this.#batchTexts ??= elementsOf(this.#text))[this.#batchAt - 1]!;
     return new JsonText(memberText(text, "result")!);
   }
 
@@ -167,10 +172,15 @@ export class Conversation implements Carrier {
       const text = this.#stream?.next();
       if (text === undefined) return undefined;
       this.#text = text;
+      this.#batchAt = 0;
+      this.#batchTexts = undefined;
       return JSON.parse(text);
     } catch (cause) {
+      const problem = cause instanceof RangeError
+        ? "cannot be taken"
+        : "is not JSON";
       throw new ProtocolError(
-        `the server's response is not JSON: ${(cause as Error).message}`,
+        `the server's response ${problem}: ${(cause as Error).message}`,
         { cause },
       );
     }

@@ -24,7 +24,12 @@ import {
   type Result,
 } from "./delivery.ts";
 import type { ClientSettings } from "./options.ts";
-import { type Counters, type FailedCounts, newCounters } from "./stats.ts";
+import {
+  type Counters,
+  type EventClientStats,
+  type FailedCounts,
+  newCounters,
+} from "./stats.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 /** A response that settles a request. */
@@ -58,6 +63,17 @@ export class Deliveries {
     this.#target = target;
     this.#settings = settings;
     this.#onSettled = onSettled;
+  }
+
+  /** A snapshot of the counters. */
+  get stats(): EventClientStats {
+    return {
+      ...this.counters,
+      failed: { ...this.counters.failed },
+      queued: this.queue.events,
+      queuedBytes: this.queue.length,
+      inFlight: this.inFlight,
+    };
   }
 
   /** How many wait to be settled. */
@@ -100,23 +116,39 @@ export class Deliveries {
     if (mayJoin) {
       const batch = this.queue.batchFor(timeoutMs);
       if (batch !== undefined) {
-        if (batch.head.event !== head.event) batch.isMixed = true;
+        if (batch.head !== head && !isSame(batch.head, head)) {
+          batch.isMixed = true;
+        }
         this.queue.join(batch, text);
         return batch;
       }
     }
     const options = this.#optionsFor(timeoutMs, signal, isRaw);
     const delivery = new Delivery(head, text, options);
-    this.queue.add(delivery, mayJoin);
-    this.#pending.add(delivery);
-    this.#begun.push(delivery);
+    this.#begin(delivery, mayJoin);
     return delivery;
   }
 
-  /** Refuses an event, as the client is closed. */
-  refuseClosed(head: MessageHead): Delivery {
+  /** Adds notifications that go out in one write, and that none may join. */
+  addAlone(
+    head: MessageHead,
+    text: string,
+    count: number,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Delivery {
+    const options = this.#optionsFor(timeoutMs, signal, false);
+    const delivery = new Delivery(head, text, options);
+    delivery.count = count;
+    this.#begin(delivery, false);
+    return delivery;
+  }
+
+  /** Refuses events, as the client is closed. */
+  refuseClosed(head: MessageHead, count: number): Delivery {
     const refused = this.#refuse(
       head,
+      count,
       "closed",
       (say) => new ConnectionClosedError(say("the client is closed")),
     );
@@ -125,22 +157,23 @@ export class Deliveries {
   }
 
   /**
-   * Refuses an event of so much text, as the queue is full. Those of one turn
-   * share their error, as there may be many.
+   * Refuses events of so much text, as the queue is full. Those of one turn share
+   * their delivery, as there may be many.
    */
-  refuseFull(head: MessageHead, length: number): Delivery {
+  refuseFull(head: MessageHead, length: number, count: number): Delivery {
     const refused = this.#refused;
-    if (refused?.head === head) {
-      this.counters.failed.queueFull++;
-      refused.count++;
+    if (refused !== undefined) {
+      if (!isSame(refused.head, head)) refused.isMixed = true;
+      this.counters.failed.queueFull += count;
+      refused.count += count;
       return refused;
     }
-    if (refused !== undefined) this.#onSettled?.(refused);
     const { events, length: waiting } = this.queue;
     const problem =
       `the queue is full: ${events} events of ${waiting} characters wait, maxQueueBytes is ${this.#settings.maxQueueBytes}, and this event has ${length}`;
     return this.#refused = this.#refuse(
       head,
+      count,
       "queueFull",
       (say) => new QueueFullError(say(problem)),
     );
@@ -156,8 +189,13 @@ export class Deliveries {
     }
     this.#begun = [];
     this.queue.endTurn();
-    if (this.#refused !== undefined) this.#onSettled?.(this.#refused);
+    const refused = this.#refused;
     this.#refused = undefined;
+    if (refused !== undefined) {
+      refused.deadline = now + refused.timeoutMs;
+      refused.settledAt = now;
+      this.#onSettled?.(refused);
+    }
     return earliest;
   }
 
@@ -181,7 +219,7 @@ export class Deliveries {
     delivery.state = FAILED;
     if (wasQueued) this.queue.remove(delivery);
     this.#forget(delivery);
-    delivery.fail(now, makeError);
+    delivery.fail(now, makeError, cause === "aborted");
     this.#onSettled?.(delivery);
   }
 
@@ -234,16 +272,24 @@ export class Deliveries {
     return options;
   }
 
+  #begin(delivery: Delivery, mayJoin: boolean): void {
+    this.queue.add(delivery, mayJoin);
+    this.#pending.add(delivery);
+    this.#begun.push(delivery);
+  }
+
   #refuse(
     head: MessageHead,
+    count: number,
     cause: keyof FailedCounts,
     makeError: ErrorMaker,
   ): Delivery {
-    this.counters.failed[cause]++;
+    this.counters.failed[cause] += count;
     const { timeoutMs } = this.#settings;
     const options = this.#optionsFor(timeoutMs, undefined, false);
     const delivery = new Delivery(head, "", options);
-    delivery.fail(0, makeError);
+    delivery.count = count;
+    delivery.fail(0, makeError, true);
     return delivery;
   }
 
@@ -254,4 +300,10 @@ export class Deliveries {
     this.inFlight--;
     delivery.carrier!.forget(delivery);
   }
+}
+
+/** Whether errors of both name the same event and socket. */
+function isSame(a: MessageHead, b: MessageHead): boolean {
+  return a.event === b.event && a.method === b.method &&
+    a.protocol === b.protocol;
 }

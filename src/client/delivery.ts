@@ -77,7 +77,9 @@ export class Delivery implements Waiting {
   count = 1;
   /** The messages that wait to be written; of a request the rest after its id. */
   text: string;
-  /** The same as UTF-8, once a batch is full. */
+  /** How long the text is, in UTF-16 code units. */
+  length: number;
+  /** The text as UTF-8, once a batch is full. */
   bytes: Uint8Array | undefined;
   /** The id of its request; 0 if it is none, or is still queued. */
   id = 0;
@@ -99,6 +101,8 @@ export class Delivery implements Waiting {
   /** The head of its first event's messages. */
   readonly head: MessageHead;
   readonly options: DeliveryOptions;
+  /** Whether it has failed by our own doing, which says nothing of the server. */
+  isOurs = false;
   /** Whether events of other names are in the batch. */
   isMixed = false;
 
@@ -112,6 +116,7 @@ export class Delivery implements Waiting {
   constructor(head: MessageHead, text: string, options: DeliveryOptions) {
     this.head = head;
     this.text = text;
+    this.length = text.length;
     this.options = options;
   }
 
@@ -166,11 +171,20 @@ export class Delivery implements Waiting {
     this.#tell(now);
   }
 
-  /** Settles it: it has failed, with the error that is made. */
-  fail(now: number, makeError: ErrorMaker): void {
+  /**
+   * Settles it: it has failed, with the error that is made. `isOurs` says that it
+   * was by our own doing, such as a full queue.
+   */
+  fail(now: number, makeError: ErrorMaker, isOurs = false): void {
     this.state = FAILED;
+    this.isOurs = isOurs;
     this.#outcome = makeError;
     this.#tell(now);
+  }
+
+  /** The error for all of its events, if it failed. */
+  get error(): unknown {
+    return this.state === FAILED ? this.#error() : undefined;
   }
 
   /** The error for an event of the batch that has this head, if it failed. */

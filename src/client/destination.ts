@@ -88,14 +88,7 @@ export class Destination {
 
   /** A snapshot of the counters. */
   get stats(): EventClientStats {
-    const { counters, queue, inFlight } = this.#deliveries;
-    return {
-      ...counters,
-      failed: { ...counters.failed },
-      queued: queue.events,
-      queuedBytes: queue.length,
-      inFlight,
-    };
+    return this.#deliveries.stats;
   }
 
   /** How far its connections are. */
@@ -131,27 +124,34 @@ export class Destination {
     return this.#deliveries.all();
   }
 
-  /** Takes an event with the params that `formatParams` made. */
+  /**
+   * Takes an event with the params that `formatParams` made; or notifications, by
+   * a list of their params, which go out in one write and have one fate.
+   */
   send(
     head: MessageHead,
-    params: string,
+    params: string | readonly string[],
     timeoutMs: number,
     signal: AbortSignal | undefined,
     isRaw: boolean,
   ): Delivery {
     const { syncMode, delimiter, maxQueueBytes } = this.#settings;
     const deliveries = this.#deliveries;
-    deliveries.counters.raised++;
-    if (this.phase !== "taking") return deliveries.refuseClosed(head);
+    const isOne = typeof params === "string";
+    const count = isOne ? 1 : params.length;
+    deliveries.counters.raised += count;
+    if (this.phase !== "taking") return deliveries.refuseClosed(head, count);
     const frame = syncMode ? head.request : head.notification;
-    const text = formatMessage(frame, params) + delimiter;
-    if (deliveries.queue.length + text.length <= maxQueueBytes) {
-      return deliveries.add(head, text, timeoutMs, signal, isRaw);
+    const text = isOne
+      ? formatMessage(frame, params) + delimiter
+      : params.map((text) => formatMessage(frame, text) + delimiter).join("");
+    if (deliveries.queue.length + text.length > maxQueueBytes) {
+      this.#noticeFull(count);
+      return deliveries.refuseFull(head, text.length, count);
     }
-    const last = this.notices.at(-1);
-    if (last?.type === "full") last.events++;
-    else this.#notice({ type: "full", events: 1 });
-    return deliveries.refuseFull(head, text.length);
+    return isOne
+      ? deliveries.add(head, text, timeoutMs, signal, isRaw)
+      : deliveries.addAlone(head, text, count, timeoutMs, signal);
   }
 
   /**
@@ -231,13 +231,9 @@ export class Destination {
     this.#connections.closeIfDone(conversation, now);
   }
 
-  /** Bytes have come in; `takeResponses` takes what they bring. */
-  received(conversation: Conversation, bytes: Uint8Array, now: number): void {
-    conversation.received(bytes, now);
-  }
-
   /**
-   * Settles what responses settle, of a part of the requests in flight; returns
+   * Bytes have come in, and the conversation has them. Settles what responses
+   * settle, of a part of the requests in flight; returns
    * whether there may be more. Whoever now raises the next event has it written
    * while the other responses are taken, so that both ends work at the same time.
    */
@@ -253,6 +249,7 @@ export class Destination {
     } catch (error) {
       this.lost(conversation, error as ProtocolError, now);
     }
+    if (this.#settings.maxIdleMs !== Infinity) this.hasChanged = true;
     this.#connections.closeIfDone(conversation, now);
     this.#connections.advance(now);
     return false;
@@ -274,6 +271,7 @@ export class Destination {
       this.#deliveries.failLost(delivery, error, now);
     }
     this.#connections.closeIfDone(conversation, now);
+    this.#connections.advance(now);
   }
 
   /**
@@ -294,17 +292,20 @@ export class Destination {
     for (const delivery of deliveries) {
       this.#deliveries.fail(delivery, "aborted", now, () => reason);
     }
-    this.#connections.expire(now);
+    this.#connections.closeDone(now);
+    this.#connections.advance(now);
   }
 
   /** Time has passed: settles and ends what has taken too long. */
   expire(now: number): void {
+    const why = this.#whyQueued();
     for (const delivery of this.#deliveries.due(now)) {
-      this.#timeOut(delivery, now);
+      this.#timeOut(delivery, why, now);
     }
     if (this.#connections.isTooLate(now)) {
-      const why = `no connection within ${this.#settings.connectTimeoutMs} ms`;
-      this.connectFailed(why, new DOMException(why, "TimeoutError"), now);
+      const cause =
+        `no connection within ${this.#settings.connectTimeoutMs} ms`;
+      this.connectFailed(cause, new DOMException(cause, "TimeoutError"), now);
     }
     this.#connections.expire(now);
     this.#connections.advance(now);
@@ -344,9 +345,13 @@ export class Destination {
     this.#deliveries.respond(outcome, raw, now);
   }
 
-  #timeOut(delivery: Delivery, now: number): void {
+  #timeOut(delivery: Delivery, whyQueued: string, now: number): void {
     const { state, timeoutMs, carrier } = delivery;
-    const missing = this.#missing(delivery);
+    const missing = state === WRITTEN
+      ? "no response"
+      : state === QUEUED
+      ? whyQueued
+      : "the server does not read, not written in full";
     this.#deliveries.fail(
       delivery,
       "timeout",
@@ -363,17 +368,22 @@ export class Destination {
     this.#connections.stopWriting(carrier as Conversation, now);
   }
 
-  /** What a delivery lacks whose time is over. */
-  #missing({ state }: Delivery): string {
-    if (state === WRITTEN) return "no response";
-    if (state !== QUEUED) {
-      return "the server does not read, not written in full";
-    }
-    if (this.#connections.current === undefined) return "not connected";
+  /** Why deliveries are still queued. */
+  #whyQueued(): string {
     const { inFlight } = this.#deliveries;
-    return inFlight >= this.#settings.maxInFlight
-      ? `${inFlight} requests are in flight, not written`
+    if (inFlight >= this.#settings.maxInFlight) {
+      return `${inFlight} requests are in flight, not written`;
+    }
+    return this.#connections.current === undefined
+      ? "not connected"
       : "the server does not read, not written";
+  }
+
+  /** Counts events that the queue refuses; those of a turn are one notice. */
+  #noticeFull(count: number): void {
+    const notice = this.notices.findLast(({ type }) => type === "full");
+    if (notice?.type === "full") notice.events += count;
+    else this.#notice({ type: "full", events: count });
   }
 
   #notice(notice: Notice): void {

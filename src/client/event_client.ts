@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkMs, checkSignal } from "../protocol/checks.ts";
+import { checkBoolean, checkMs, checkSignal } from "../protocol/checks.ts";
 import { type DeliveryError, quote } from "../protocol/errors.ts";
 import type {
   AnyEvents,
@@ -189,6 +189,7 @@ export class EventClient<Events extends EventMap = AnyEvents>
     const { socket, timeoutMs, signal, rawResult = false } = options;
     if (timeoutMs !== undefined) checkMs("timeoutMs", timeoutMs);
     checkSignal(signal);
+    checkBoolean("rawResult", rawResult);
     const head = this.#headOf(event, socket);
     const text = formatParams(params as EventParams, head.eventParam);
     return this.#shell.send(head, text, timeoutMs, signal, rawResult).promise;

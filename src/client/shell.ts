@@ -130,10 +130,13 @@ export class DestinationShell {
     return this.#core.phase === "closed" ? "closed" : this.#core.state;
   }
 
-  /** Takes an event with the params that `formatParams` made. */
+  /**
+   * Takes an event with the params that `formatParams` made, or a list of
+   * notifications; see {@linkcode Destination.send}.
+   */
   send(
     head: MessageHead,
-    params: string,
+    params: string | readonly string[],
     timeoutMs: number = this.#settings.timeoutMs,
     signal?: AbortSignal,
     isRaw: boolean = false,
@@ -179,12 +182,21 @@ export class DestinationShell {
 
   #endTurn(): void {
     this.#isTurnAwaited = false;
-    if (!this.#core.isInTurn) return;
+    if (!this.#core.isInTurn) {
+      if (this.#settled.length > 0) this.#tell();
+      return;
+    }
     const now = performance.now();
     const deadline = this.#core.turnEnded(now);
     if (deadline < this.#timer.due) this.#timer.set(deadline, now);
-    if (this.#core.hasChanged) return this.#act();
+    this.#goOn();
+  }
+
+  /** Writes what can be written; does more if more than the queue has changed. */
+  #goOn(): void {
+    if (this.#core.hasChanged || this.#settled.length > 0) return this.#act();
     for (const line of this.#lines) this.#pump(line);
+    this.#aborts.stopListening();
   }
 
   /** Does what the core says. */
@@ -233,8 +245,8 @@ export class DestinationShell {
     const conversation = this.#core.opened(performance.now());
     const line = { connection, conversation, isWriting: false, isEnded: false };
     this.#lines.add(line);
+    this.#act(); // first: a connection that fails at once must fail its events
     this.#read(line);
-    this.#act();
   }
 
   /** Writes what can be written. */
@@ -254,7 +266,11 @@ export class DestinationShell {
         const bytes = typeof next === "string" ? encoder.encode(next) : next;
         const { length } = bytes;
         let at = await connection.write(bytes);
-        while (at < length) at += await connection.write(bytes.subarray(at));
+        while (at < length) {
+          const taken = await connection.write(bytes.subarray(at));
+          if (taken === 0) throw new Error("the connection takes no bytes");
+          at += taken;
+        }
         this.#arrivals++;
         core.written(conversation, length, performance.now());
         if (core.notices.length > 0 || this.#settled.length > 0) this.#tell();
@@ -265,8 +281,9 @@ export class DestinationShell {
       core.writeFailed(conversation, error, performance.now());
     }
     line.isWriting = false;
-    if (core.hasChanged) this.#act();
-    else this.#aborts.stopListening();
+    // Whoever was told may have looked already, while this was writing.
+    if (conversation.state !== "open") this.#act();
+    else this.#goOn();
   }
 
   async #read(line: Line): Promise<void> {
@@ -279,8 +296,7 @@ export class DestinationShell {
         const length = await connection.read(buffer);
         if (length === null) break;
         this.#arrivals++;
-        core.received(
-          conversation,
+        conversation.received(
           buffer.subarray(0, length),
           performance.now(),
         );
@@ -288,10 +304,10 @@ export class DestinationShell {
         // fill the server's buffers, and in the end ours.
         if (!this.#settings.syncMode) continue;
         while (core.takeResponses(conversation, performance.now())) {
-          this.#afterResponses(line);
+          this.#goOn();
           await null;
         }
-        this.#afterResponses(line);
+        this.#goOn();
       }
       error = conversation.endOfBytes();
     } catch (cause) {
@@ -299,17 +315,6 @@ export class DestinationShell {
     }
     core.lost(conversation, error, performance.now());
     this.#act();
-  }
-
-  /** Goes on with what waited for responses, and tells what they did. */
-  #afterResponses(line: Line): void {
-    const { hasChanged, notices } = this.#core;
-    if (hasChanged || notices.length > 0 || this.#settled.length > 0) {
-      this.#act();
-    } else {
-      this.#pump(line);
-      this.#aborts.stopListening();
-    }
   }
 
   /**

@@ -48,7 +48,7 @@ export class WriteQueue {
     const { length } = delivery.text;
     this.#batch = isBatch && length < WRITE_LENGTH ? delivery : undefined;
     this.#deliveries.push(delivery);
-    this.#events++;
+    this.#events += delivery.count;
     this.#length += length;
   }
 
@@ -61,13 +61,13 @@ export class WriteQueue {
   /** Adds a message to the batch. */
   join(batch: Delivery, text: string): void {
     batch.text += text;
+    batch.length += text.length;
     batch.count++;
     this.#events++;
     this.#length += text.length;
     if (batch.text.length < WRITE_LENGTH) return;
     // As bytes it takes the least memory, and it is encoded once in any case.
     batch.bytes = encoder.encode(batch.text);
-    this.#length -= batch.text.length - batch.bytes.length;
     batch.text = "";
     this.#batch = undefined;
   }
@@ -87,6 +87,7 @@ export class WriteQueue {
       this.#removed--;
     }
     this.#deliveries.length = this.#first = this.#removed = 0;
+    return undefined;
   }
 
   /** Takes the first delivery out. */
@@ -119,7 +120,7 @@ export class WriteQueue {
   #forget(delivery: Delivery): void {
     if (delivery === this.#batch) this.#batch = undefined;
     this.#events -= delivery.count;
-    this.#length -= delivery.bytes?.length ?? delivery.text.length;
+    this.#length -= delivery.length;
   }
 
   #compact(): void {

@@ -1,130 +1,130 @@
 /**
- * To which sockets of a virtual socket an event goes, and in which order.
+ * The rules of virtual sockets: which server an event goes to, which one cools
+ * down, and the error of several failures.
  *
  * @module
  */
 
-import { brief, DeliveryError, ServerError } from "../protocol/errors.ts";
-import type { Result } from "../client/delivery.ts";
-import type { JsonValue } from "../protocol/json.ts";
+import { DELIVERED, type Delivery, FAILED } from "../client/delivery.ts";
+import {
+  brief,
+  DeliveryError,
+  QueueFullError,
+  ServerError,
+} from "../protocol/errors.ts";
 import type { Policy } from "../protocol/virtual_socket.ts";
 
-/** What became of the sockets of one virtual socket so far. */
+/** The state of the servers of one virtual socket. */
 export interface VirtualState {
-  /** Until when each is to be passed over, on the caller's clock. */
-  restingUntil: number[];
-  /** The one that had the last event; -1 before the first. */
+  /** Until when each is to be passed over, in milliseconds on the clock. */
+  readonly cooldownUntil: number[];
+  /** Whether any has failed so far; else no clock is needed. */
+  hasFailed: boolean;
+  /** The one that got the last event; -1 before the first. */
   last: number;
+}
+
+/** An attempt to deliver an event, or a batch of them, to one server. */
+export interface Attempt {
+  /** Which of the sockets it is. */
+  readonly index: number;
+  readonly delivery: Delivery;
+  /** The server's {@linkcode VirtualState.cooldownUntil} at that time. */
+  readonly cooldownUntil: number;
 }
 
 /** The state of a virtual socket of `count` sockets that had no event yet. */
 export function newVirtualState(count: number): VirtualState {
-  return { restingUntil: Array(count).fill(0), last: -1 };
+  return { cooldownUntil: Array(count).fill(0), hasFailed: false, last: -1 };
 }
 
 /**
- * Which socket an event goes to next, or `undefined` if there is none left.
- * `tried` are those that failed to deliver this event. A resting socket is
- * taken only when all others have been tried: an event is never dropped because
- * all are resting.
+ * Chooses the server that an event goes to next, or `undefined` if none is left;
+ * `attempts` have failed to deliver this event. A server that cools
+ * down is taken only when all others have been tried: an event is never dropped
+ * because all cool down.
  */
 export function chooseSocket(
   policy: Exclude<Policy, "PARALLEL">,
-  { restingUntil, last }: VirtualState,
-  tried: readonly number[],
+  { cooldownUntil, last }: Pick<VirtualState, "cooldownUntil" | "last">,
+  attempts: readonly Pick<Attempt, "index">[],
   now: number,
 ): number | undefined {
-  const count = restingUntil.length;
   if (policy === "ROUND-ROBIN") {
-    return tried.length === 0 ? (last + 1) % count : undefined;
+    return attempts.length === 0
+      ? (last + 1) % cooldownUntil.length
+      : undefined;
   }
-  const left = [...restingUntil.keys()].filter((i) => !tried.includes(i));
-  return left.find((i) => restingUntil[i] <= now) ?? left[0];
-}
-
-/** What {@linkcode deliverVirtual} needs besides. */
-export interface DeliverVirtualOptions {
-  /** How long a socket that failed is passed over, in the clock's units. */
-  restFor: number;
-  /** The clock. */
-  now: () => number;
-}
-
-/** What came of an event that was delivered. */
-export interface VirtualResult {
-  /** The result; of `PARALLEL`, those of all sockets in order. */
-  result: Result;
-  /** The socket that delivered it; of `PARALLEL` there is none. */
-  via?: number;
+  let coolingDown: number | undefined;
+  for (let i = 0; i < cooldownUntil.length; i++) {
+    if (attempts.length > 0 && attempts.some(({ index }) => index === i)) {
+      continue;
+    }
+    if (cooldownUntil[i]! <= now) return i;
+    coolingDown ??= i;
+  }
+  return coolingDown;
 }
 
 /**
- * Delivers an event by a policy. `send` delivers to one socket, and `state` is
- * brought up to date. Rejects with what `send` rejected with, or if that was
- * more than one thing, with a `DeliveryError` of which the cause is an
- * `AggregateError`.
+ * Notes the outcome of an attempt that is settled. A server that failed cools
+ * down, unless the failure is our own doing. One that worked need not, unless it
+ * failed another event meanwhile.
  */
-export async function deliverVirtual(
-  policy: Policy,
+export function noteOutcome(
   state: VirtualState,
-  send: (index: number) => Promise<Result>,
-  { restFor, now }: DeliverVirtualOptions,
-): Promise<VirtualResult> {
-  const count = state.restingUntil.length;
-  if (policy === "PARALLEL") return await deliverToAll(count, send);
-  const tried: number[] = [];
-  const errors: unknown[] = [];
-  for (;;) {
-    const index = chooseSocket(policy, state, tried, now());
-    if (index === undefined) throw failureOf(errors, count);
-    state.last = index;
-    const restingUntil = state.restingUntil[index];
-    try {
-      const result = await send(index);
-      // Unless it failed another event meanwhile, it need not rest.
-      if (state.restingUntil[index] === restingUntil) {
-        state.restingUntil[index] = 0;
-      }
-      return { result, via: index };
-    } catch (error) {
-      state.restingUntil[index] = now() + restFor;
-      tried.push(index);
-      errors.push(error);
-    }
+  { index, delivery, cooldownUntil: before }: Attempt,
+  failoverTimeoutMs: number,
+): void {
+  const { cooldownUntil } = state;
+  if (delivery.state === DELIVERED) {
+    if (cooldownUntil[index] === before) cooldownUntil[index] = 0;
+  } else if (!delivery.isOurs) {
+    cooldownUntil[index] = delivery.settledAt + failoverTimeoutMs;
+    state.hasFailed = true;
   }
 }
 
-async function deliverToAll(
-  count: number,
-  send: (index: number) => Promise<Result>,
-): Promise<VirtualResult> {
-  const settled = await Promise.allSettled(
-    Array.from({ length: count }, (_, index) => send(index)),
-  );
-  const errors = settled.flatMap((s) =>
-    s.status === "rejected" ? [s.reason] : []
-  );
-  if (errors.length > 0) throw failureOf(errors, count);
-  const results = settled.map((s) =>
-    s.status === "fulfilled" ? (s.value ?? null) as JsonValue : null
-  );
-  return { result: results };
+/** Options of {@linkcode failureOf}. */
+export interface FailureOptions {
+  /** How many sockets the virtual socket has. */
+  sockets: number;
+  /** Makes the error of an attempt that failed. */
+  errorOf: (attempt: Attempt) => unknown;
 }
 
-function failureOf(errors: unknown[], count: number): unknown {
-  if (count === 1 || errors.length === 1) return errors[0];
+/**
+ * The error of an event of which some attempts failed: that of the only one, or
+ * a `DeliveryError` of which the cause is an `AggregateError`. The event may have
+ * arrived if any server has it, or may have it.
+ */
+export function failureOf(
+  attempts: readonly Attempt[],
+  { sockets, errorOf }: FailureOptions,
+): unknown {
+  const errors = attempts
+    .filter(({ delivery }) => delivery.state === FAILED)
+    .map(errorOf);
+  if (errors.length === 1 && attempts.length === 1) return errors[0];
   const messages = errors.map((error) =>
     error instanceof ServerError
-      ? `the server answered with error ${error.code}: ${brief(error.message)}`
-      : (error as Error).message
+      ? `the server responded with error ${error.code}: ${brief(error.message)}`
+      : error instanceof Error
+      ? error.message
+      : String(error)
   );
-  return new DeliveryError(
-    `${errors.length} of ${count} sockets failed: ${messages.join("; ")}`,
+  const areAllFull = errors.length === attempts.length &&
+    errors.every((error) => error instanceof QueueFullError);
+  const Failure = areAllFull ? QueueFullError : DeliveryError;
+  return new Failure(
+    `${errors.length} of ${sockets} sockets failed: ${messages.join("; ")}`,
     {
       cause: new AggregateError(errors),
-      mayHaveArrived: errors.some((error) =>
-        error instanceof DeliveryError && error.mayHaveArrived
-      ),
+      mayHaveArrived: errors.length < attempts.length ||
+        // A signal may have aborted it when it was written already.
+        errors.some((error) =>
+          !(error instanceof DeliveryError) || error.mayHaveArrived
+        ),
     },
   );
 }

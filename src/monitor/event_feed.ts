@@ -6,7 +6,8 @@
 
 import { ServerError } from "../protocol/errors.ts";
 import { formatHost } from "../protocol/socket.ts";
-import type { Address, ReceivedEvent } from "../server/dispatcher.ts";
+import type { Address } from "../transport/listen.ts";
+import type { ReceivedEvent } from "../server/event.ts";
 import type { EventWatcher, HandlerResponse } from "./watch_handler.ts";
 
 /** Options of {@linkcode EventFeed}. */

@@ -5,7 +5,7 @@
  */
 
 import { formatHost } from "../protocol/socket.ts";
-import type { Address } from "../server/dispatcher.ts";
+import type { Address } from "../transport/listen.ts";
 import { membersOf, partsOf } from "./json_parts.ts";
 import { printable } from "./printable.ts";
 

@@ -9,7 +9,7 @@
  */
 
 import { formatHost } from "../protocol/socket.ts";
-import type { Address } from "../server/dispatcher.ts";
+import type { Address } from "../transport/listen.ts";
 
 /** Options of what guards a page. */
 export interface GuardOptions {

@@ -4,10 +4,8 @@
  * @module
  */
 
-import type {
-  DestinationStats,
-  EventInterface,
-} from "../events/event_interface.ts";
+import type { DestinationStats } from "../events/pool.ts";
+import type { EventInterface } from "../events/event_interface.ts";
 import type { DeliveryTally } from "./delivery_tally.ts";
 import type { OutboxView } from "./outbox_view.ts";
 import {

@@ -4,10 +4,8 @@
  * @module
  */
 
-import type {
-  DestinationStats,
-  Subscriber,
-} from "../events/event_interface.ts";
+import type { DestinationStats } from "../events/pool.ts";
+import type { Subscriber } from "../events/subscriptions.ts";
 import type { DeliveryTally, DestinationTally } from "./delivery_tally.ts";
 import { streamResponse } from "./event_stream.ts";
 import { type FetchHandler, HEADERS, plain } from "./guard.ts";

@@ -5,7 +5,7 @@
  */
 
 import { ServerError } from "../protocol/errors.ts";
-import type { EventHandler, ReceivedEvent } from "../server/dispatcher.ts";
+import type { EventHandler, ReceivedEvent } from "../server/event.ts";
 
 /** What a handler made of an event. */
 export interface HandlerResponse {

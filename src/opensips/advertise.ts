@@ -6,6 +6,7 @@
 
 import { quote } from "../protocol/errors.ts";
 import { parseAddress } from "./address.ts";
+import { MiError } from "./mi_client.ts";
 
 /** The part of `Deno.connect` that is needed here. */
 interface DenoConnect {
@@ -70,7 +71,13 @@ async function localAddressTo(url: URL): Promise<string> {
   }
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
   const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
-  const connection = await Deno.connect({ hostname, port });
+  let connection: Awaited<ReturnType<DenoConnect["connect"]>>;
+  try {
+    connection = await Deno.connect({ hostname, port });
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new MiError(`Cannot ask ${url}: ${message}`, undefined, { cause });
+  }
   connection.close();
   const address = (connection.localAddr as { hostname: string }).hostname;
   if (!/^\d+(\.\d+){3}$/.test(address)) {

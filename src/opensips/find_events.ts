@@ -4,13 +4,13 @@
  * @module
  */
 
+import { didYouMean } from "../protocol/did_you_mean.ts";
 import { quote } from "../protocol/errors.ts";
 import {
   CATALOGUE,
   type CatalogueEntry,
   type OpenSipsVersion,
 } from "./catalogue.ts";
-import { didYouMean } from "./did_you_mean.ts";
 import { matcherOf } from "./patterns.ts";
 
 /** A param of an event of OpenSIPS. */

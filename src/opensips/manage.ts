@@ -17,7 +17,7 @@ import {
   formatResult,
   PARSE_ERROR,
 } from "../protocol/response.ts";
-import type { Address } from "../server/dispatcher.ts";
+import type { Address } from "../transport/listen.ts";
 import { elementsOf, memberText } from "../protocol/json_members.ts";
 import { readMessage } from "../protocol/request.ts";
 import {

@@ -11,9 +11,10 @@ import {
   ServerError,
   SocketSyntaxError,
 } from "../protocol/errors.ts";
-import type { EventInterface, Subscriber } from "../events/event_interface.ts";
-import { type EventSocket, parseSocket } from "../protocol/socket.ts";
-import { isVirtual, parseVirtualSocket } from "../protocol/virtual_socket.ts";
+import type { EventInterface } from "../events/event_interface.ts";
+import type { Subscriber } from "../events/subscriptions.ts";
+import type { EventSocket } from "../protocol/socket.ts";
+import { parseTarget } from "../protocol/virtual_socket.ts";
 import { JsonText } from "../protocol/json.ts";
 import { DEFAULT_EXPIRE } from "./expire.ts";
 import { directly, type EventKeeper, guarded } from "./keeper.ts";
@@ -40,12 +41,6 @@ interface Command {
   forms: Forms;
   run: (params: ParamTexts, isAllowed: IsAllowed) => unknown;
 }
-
-/**
- * How many sockets a virtual one may have here. Each may get a connection of its
- * own for each event, and a request has room for tens of thousands.
- */
-const MAX_VIRTUAL_SOCKETS = 100;
 
 const OK = "OK";
 
@@ -150,21 +145,12 @@ function checkPublished(events: EventInterface, event: string): void {
 
 /** The plain sockets that a socket stands for. */
 function socketsOf(text: string): readonly EventSocket[] {
-  let sockets: readonly EventSocket[];
   try {
-    sockets = isVirtual(text)
-      ? parseVirtualSocket(text).sockets
-      : [parseSocket(text)];
+    return parseTarget(text).sockets;
   } catch (error) {
     if (!(error instanceof SocketSyntaxError)) throw error;
     throw badValue(error.message);
   }
-  if (sockets.length > MAX_VIRTUAL_SOCKETS) {
-    throw badValue(
-      `the virtual socket has ${sockets.length} sockets, expected at most ${MAX_VIRTUAL_SOCKETS}`,
-    );
-  }
-  return sockets;
 }
 
 /** Params that have the right type, and a value that cannot be. */

@@ -7,7 +7,7 @@
 import { checkPositiveInteger } from "../protocol/checks.ts";
 import type { EventInterface } from "../events/event_interface.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/json_stream.ts";
-import type { Address } from "../server/dispatcher.ts";
+import type { Address } from "../transport/listen.ts";
 import { readBody } from "./body.ts";
 import { type ManagementOptions, managerOf } from "./manage.ts";
 

@@ -14,7 +14,7 @@ import {
   type JsonValue,
 } from "../protocol/json.ts";
 import { MAX_ID } from "../protocol/message.ts";
-import type { PublishedEvent } from "../events/event_interface.ts";
+import type { PublishedEvent } from "../events/subscriptions.ts";
 import { readBody } from "./body.ts";
 import { DEFAULT_EXPIRE, MAX_EXPIRE } from "./expire.ts";
 

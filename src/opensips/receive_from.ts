@@ -5,12 +5,12 @@
  * @module
  */
 
+import type { EventServer } from "../server/server.ts";
 import {
-  type EventServer,
   serveEvents,
   type ServeEventsOptions,
 } from "../server/serve_events.ts";
-import type { EventHandler, ReceivedEvent } from "../server/dispatcher.ts";
+import type { EventHandler, ReceivedEvent } from "../server/event.ts";
 import { addressFor, isLoopback } from "./advertise.ts";
 import type { OpenSipsEvents } from "./catalogue.ts";
 import {

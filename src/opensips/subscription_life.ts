@@ -16,10 +16,10 @@
  * @module
  */
 
+import { didYouMean } from "../protocol/did_you_mean.ts";
 import { quote, type ServerError } from "../protocol/errors.ts";
 import type { MiSubscriber } from "./mi_client.ts";
 import type { Dialect } from "./address.ts";
-import { didYouMean } from "./did_you_mean.ts";
 import { isPattern, matcherOf } from "./patterns.ts";
 
 /** What to ask next; of a subscription, `expire` 0 ends it. */

@@ -6,11 +6,8 @@
  */
 
 import { EventClient } from "../client/event_client.ts";
-import type { EventInterface } from "../events/event_interface.ts";
-import { deliverVirtual, newVirtualState } from "../events/failover.ts";
+import type { AnyEventInterface } from "../events/event_interface.ts";
 import { JsonText, type JsonValue } from "../protocol/json.ts";
-import { formatSocket, isOverTls, parseSocket } from "../protocol/socket.ts";
-import { isVirtual, parseVirtualSocket } from "../protocol/virtual_socket.ts";
 import type { KeptSubscription } from "./store.ts";
 
 /** Options of {@linkcode Carrier.deliver}. */
@@ -34,12 +31,10 @@ export interface Carrier {
   subscribe(subscription: KeptSubscription): string;
   /** Ends a subscription; returns its socket, if there was one. */
   unsubscribe(event: string, socket: string): string | undefined;
-  /** Lets go of what it opened. */
-  close(): Promise<void>;
 }
 
 /** Makes the carrier of a client or an interface. */
-export function carrierOf(target: EventClient | EventInterface): Carrier {
+export function carrierOf(target: EventClient | AnyEventInterface): Carrier {
   return target instanceof EventClient
     ? new ClientCarrier(target)
     : new InterfaceCarrier(target);
@@ -88,19 +83,13 @@ class ClientCarrier implements Carrier {
   unsubscribe(): undefined {
     return undefined;
   }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
 }
 
-/** Delivers to sockets by clients of its own, one for each host and port. */
+/** Delivers to sockets by an Event Interface, in sync mode. */
 class InterfaceCarrier implements Carrier {
-  readonly #events: EventInterface;
-  readonly #clients = new Map<string, EventClient>();
-  readonly #states = new Map<string, ReturnType<typeof newVirtualState>>();
+  readonly #events: AnyEventInterface;
 
-  constructor(events: EventInterface) {
+  constructor(events: AnyEventInterface) {
     this.#events = events;
   }
 
@@ -114,21 +103,12 @@ class InterfaceCarrier implements Carrier {
     params: string,
     options: CarryOptions,
   ): Promise<void> {
-    if (!isVirtual(target)) {
-      return void await this.#send(event, target, params, options);
-    }
-    const { policy, sockets } = parseVirtualSocket(target);
-    let state = this.#states.get(target);
-    if (state === undefined) {
-      this.#states.set(target, state = newVirtualState(sockets.length));
-    }
-    await deliverVirtual(
-      policy,
-      state,
-      (index) =>
-        this.#send(event, formatSocket(sockets[index]!), params, options),
-      { restFor: 30_000, now: () => performance.now() },
-    );
+    const text = new JsonText(params);
+    const { outcome, error } = await this.#events.deliver(event, target, text, {
+      ...options,
+      syncMode: true,
+    });
+    if (outcome === "failed") throw error;
   }
 
   subscribe({ event, socket, expiresAt }: KeptSubscription): string {
@@ -144,39 +124,5 @@ class InterfaceCarrier implements Carrier {
     const subscriber = this.#events.subscriber(event, socket);
     if (subscriber !== undefined) this.#events.unsubscribe(event, socket);
     return subscriber?.socket;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(
-      Array.from(this.#clients.values(), (client) => client.close()),
-    );
-  }
-
-  async #send(
-    event: string,
-    socket: string,
-    params: string,
-    { timeoutMs, signal }: CarryOptions,
-  ): Promise<JsonValue> {
-    const result = await this.#clientOf(socket).raise(
-      event,
-      new JsonText(params),
-      { socket, signal, ...timeoutMs === undefined ? {} : { timeoutMs } },
-    );
-    checkConfirmed(result);
-    return result!;
-  }
-
-  #clientOf(text: string): EventClient {
-    const socket = parseSocket(text);
-    const protocol = isOverTls(socket) ? "jsonrpcs" : "jsonrpc";
-    const { host, port } = socket;
-    const destination = formatSocket({ protocol, host, port });
-    let client = this.#clients.get(destination);
-    if (client === undefined) {
-      client = new EventClient(destination, { syncMode: true });
-      this.#clients.set(destination, client);
-    }
-    return client;
   }
 }

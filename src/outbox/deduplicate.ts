@@ -5,7 +5,7 @@
  */
 
 import { formatJson } from "../protocol/json.ts";
-import type { EventHandler, ReceivedEvent } from "../server/dispatcher.ts";
+import type { EventHandler, ReceivedEvent } from "../server/event.ts";
 import type { KeyMemory } from "./store.ts";
 
 /** Options of {@linkcode deduplicate}. */

@@ -1,16 +1,10 @@
 /**
- * The names that a store keeps: those of events, of targets, and keys.
+ * The names that a store keeps: those of events, and their keys.
  *
  * @module
  */
 
 import { quote } from "../protocol/errors.ts";
-import { formatSocket, parseSocket } from "../protocol/socket.ts";
-import {
-  formatVirtualSocket,
-  isVirtual,
-  parseVirtualSocket,
-} from "../protocol/virtual_socket.ts";
 
 /** Draws keys: a random beginning for the process, and a number. */
 export class KeySource {
@@ -21,18 +15,6 @@ export class KeySource {
   next(): string {
     return `${this.#start}-${(++this.#count).toString(36)}`;
   }
-}
-
-/**
- * Returns the name of a target: the socket, plain or virtual, written as the
- * Event Interface writes it.
- *
- * @throws {SocketSyntaxError} if it is not a socket.
- */
-export function targetOf(socket: string): string {
-  return isVirtual(socket)
-    ? formatVirtualSocket(parseVirtualSocket(socket))
-    : formatSocket(parseSocket(socket));
 }
 
 /** Throws a TypeError unless a store can keep the name. */

@@ -5,13 +5,14 @@
  */
 
 import { EventClient } from "../client/event_client.ts";
-import type { EventInterface } from "../events/event_interface.ts";
+import type { AnyEventInterface } from "../events/event_interface.ts";
 import { quote } from "../protocol/errors.ts";
 import type { EventParams } from "../protocol/params.ts";
+import { parseTarget } from "../protocol/virtual_socket.ts";
 import { type Carrier, carrierOf } from "./carrier.ts";
 import { Courier, type CourierHooks, type CourierOptions } from "./courier.ts";
 import { OutboxFullError, StoreError } from "./errors.ts";
-import { checkEvent, checkKey, KeySource, targetOf } from "./keys.ts";
+import { checkEvent, checkKey, KeySource } from "./keys.ts";
 import { checkOptions, type OutboxOptions } from "./options.ts";
 import { textOf, withParam } from "./params.ts";
 import { newCounters, type OutboxStats, sumOf } from "./stats.ts";
@@ -121,7 +122,7 @@ export class Outbox extends EventTarget implements AsyncDisposable {
    */
   constructor(
     store: EventStore,
-    target: EventClient | EventInterface,
+    target: EventClient | AnyEventInterface,
     options: OutboxOptions = {},
   ) {
     super();
@@ -295,7 +296,9 @@ export class Outbox extends EventTarget implements AsyncDisposable {
   ): Promise<string> {
     checkEvent(event);
     if (given !== undefined) checkKey(given);
-    const target = socket === undefined ? undefined : targetOf(socket);
+    const target = socket === undefined
+      ? undefined
+      : parseTarget(socket).socket;
     const text = textOf(params, this.#keyParam);
     if (this.#state !== "open") await this.#whenOpen();
     const key = given ?? this.#keys.next();
@@ -408,6 +411,5 @@ export class Outbox extends EventTarget implements AsyncDisposable {
     while (this.#couriers.size > 0) await this.#changed.promise;
     this.#tellChanged();
     await this.#deliverer?.close();
-    await this.#carrier.close();
   }
 }

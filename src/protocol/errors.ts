@@ -51,7 +51,7 @@ export class ParamsError extends TypeError {
 /** Options of {@linkcode DeliveryError}. */
 export interface DeliveryErrorOptions extends ErrorOptions {
   /** See {@linkcode DeliveryError.mayHaveArrived}. */
-  mayHaveArrived?: boolean;
+  mayHaveArrived?: boolean | undefined;
 }
 
 /**
@@ -164,6 +164,10 @@ export function brief(text: string): string {
 /** The message of whatever was thrown, by code of any make. */
 export function messageOf(error: unknown): string {
   try {
+    // Node tries all addresses of a host, and says nothing but these errors.
+    if (error instanceof AggregateError && error.message === "") {
+      return brief(error.errors.map(messageOf).join("; "));
+    }
     return brief(String(error instanceof Error ? error.message : error));
   } catch {
     return "an error that cannot be shown";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { JsonObject, JsonText, JsonValue } from "./json.ts";
+import type { JsonText, JsonValue } from "./json.ts";
 import type { EventParams, NamedParams } from "./params.ts";
 
 /**
@@ -41,12 +41,3 @@ export type ParamsOf<
     & ([P] extends [Carried<P> & object | undefined] ? unknown
       : Carried<P> & object)
   : Events[Name] | NamedParams | JsonText;
-
-/**
- * The params that a handler gets: those that `Events` names, or parsed JSON of
- * which nothing is known.
- */
-export type ReceivedParams<
-  Events extends EventMap,
-  Name extends EventName<Events>,
-> = string extends keyof Events ? JsonObject | JsonValue[] : Events[Name];

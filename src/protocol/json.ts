@@ -86,6 +86,9 @@ export class JsonText {
  * @throws {ParamsError} if JSON cannot carry the value unchanged.
  */
 export function formatJson(value: unknown, name: string): string {
+  if (typeof value === "number" && Number.isSafeInteger(value)) {
+    return String(value);
+  }
   if (value instanceof JsonText) return value.text;
   const refusal: ParamsError | undefined = refusalOf(value, name);
   if (refusal !== undefined) throw refusal;

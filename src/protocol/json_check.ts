@@ -210,6 +210,7 @@ function problemOf(
     const problem = { path: [], text: "reading it failed", cause };
     return key === undefined ? problem : at(key, problem);
   }
+  return undefined;
 }
 
 function at(key: string | number, problem: Problem): Problem {
@@ -229,6 +230,7 @@ function endOfCycle(
     trail.add(value);
     value = (value as Record<string | number, unknown>)[key];
   }
+  return undefined;
 }
 
 function className(object: object): unknown {

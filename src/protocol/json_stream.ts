@@ -13,7 +13,7 @@ import { checkPositiveInteger } from "./checks.ts";
  * so an event that carries one fits twice. And a thousand hostile peers that
  * each send an endless text cost 1 GiB together, not more.
  */
-export const MAX_MESSAGE_BYTES = 1024 * 1024;
+export const MAX_MESSAGE_BYTES: number = 1024 * 1024;
 
 /**
  * How deep a text may be nested. cJSON, which OpenSIPS and many receivers read

@@ -62,11 +62,7 @@ export function readMessage(value: unknown, text?: string): IncomingMessage {
   if (id !== null && typeof id !== "string" && typeof id !== "number") {
     return invalid("null", "its id is not a string, a number or null");
   }
-  const idText = isBeyondDouble(id) && text !== undefined
-    ? memberText(text, "id")!
-    : typeof id === "number"
-    ? String(id)
-    : JSON.stringify(id);
+  const idText = idTextOf(id, text);
   if (idText === "Infinity" || idText === "-Infinity") {
     return invalid("null", "its id is out of range");
   }
@@ -86,6 +82,17 @@ export function readMessage(value: unknown, text?: string): IncomingMessage {
     method,
     params,
   };
+}
+
+function idTextOf(
+  id: string | number | null,
+  text: string | undefined,
+): string {
+  if (id === null) return "null";
+  if (typeof id === "string") return JSON.stringify(id);
+  return isBeyondDouble(id) && text !== undefined
+    ? memberText(text, "id")!
+    : String(id);
 }
 
 /** Whether a number may have had digits in its text that it has no more. */

@@ -20,7 +20,7 @@ export interface EventSocket {
   /** 1 to 65535. */
   port: number;
   /** The method to call; absent: the event's name. */
-  method?: string;
+  method?: string | undefined;
 }
 
 /** A DNS name has at most 253 characters (RFC 1035), and addresses fewer. */
@@ -114,7 +114,7 @@ function parseBracketed(
   }
   const host = text.slice(start + 1, close);
   // The URL parser knows IPv6 addresses, but not their zones (RFC 4007).
-  const [, address, zone] = /^([^%]*)(%.*)?$/s.exec(host)!;
+  const [, address = "", zone] = /^([^%]*)(%.*)?$/s.exec(host)!;
   const isAddress = /^[0-9a-f:.]+$/i.test(address) &&
     URL.canParse(`http://[${address}]`);
   if (!isAddress) {

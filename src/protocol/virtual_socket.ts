@@ -24,6 +24,25 @@ export interface VirtualSocket {
   sockets: EventSocket[];
 }
 
+/**
+ * One socket or several, as somebody subscribes them; see
+ * {@linkcode parseTarget}.
+ */
+export interface Target {
+  /** The text that all ways to write this target have in common. */
+  readonly socket: string;
+  /** Of a virtual socket; else it is absent. */
+  readonly policy?: Policy;
+  /** The sockets, of which there is one unless the target is a virtual socket. */
+  readonly sockets: readonly EventSocket[];
+}
+
+/**
+ * How many sockets a virtual one may have. Each can get a connection, and with
+ * `PARALLEL` each gets every event: a short text must not ask for thousands.
+ */
+export const MAX_SOCKETS: number = 100;
+
 const PREFIX = "virtual:";
 const POLICIES = ["PARALLEL", "FAILOVER", "ROUND-ROBIN"];
 
@@ -47,12 +66,14 @@ export function isVirtual(text: string): boolean {
  * assertEquals([policy, sockets.length], ["FAILOVER", 2]);
  * ```
  *
- * @throws {SocketSyntaxError} if `text` is not a virtual socket, or one of its
- * sockets is wrong; the error says where, and what was expected there.
+ * @throws {SocketSyntaxError} if `text` is not a virtual socket, one of its
+ * sockets is wrong, or there are more than 100 of them; the error says where, and
+ * what was expected there.
  */
 export function parseVirtualSocket(text: string): VirtualSocket {
   if (!isVirtual(text)) throw new SocketSyntaxError(text, 0, `"${PREFIX}"`);
-  const [first, ...rest] = text.slice(PREFIX.length).matchAll(/[^ \t]+/g);
+  const words = text.slice(PREFIX.length).matchAll(/[^ \t]+/g);
+  const first = words.next().value;
   if (first === undefined || !POLICIES.includes(first[0])) {
     throw new SocketSyntaxError(
       text,
@@ -60,19 +81,47 @@ export function parseVirtualSocket(text: string): VirtualSocket {
       POLICIES.join(", ").replace(/, (?=[^,]*$)/, " or "),
     );
   }
-  if (rest.length === 0) {
+  const sockets: EventSocket[] = [];
+  for (const { 0: word, index } of words) {
+    const start = PREFIX.length + index;
+    if (sockets.length === MAX_SOCKETS) {
+      throw new SocketSyntaxError(
+        text,
+        start,
+        `at most ${MAX_SOCKETS} sockets, and the end`,
+      );
+    }
+    sockets.push(parseWord(text, word, start));
+  }
+  if (sockets.length === 0) {
     throw new SocketSyntaxError(text, text.length, "a socket");
   }
-  const sockets = rest.map((word) => {
-    try {
-      return parseSocket(word[0]);
-    } catch (error) {
-      if (!(error instanceof SocketSyntaxError)) throw error;
-      const position = PREFIX.length + word.index + error.position;
-      throw new SocketSyntaxError(text, position, error.expected);
-    }
-  });
   return { policy: first[0] as Policy, sockets };
+}
+
+/** Parses a socket that starts somewhere in a text. */
+function parseWord(text: string, word: string, start: number): EventSocket {
+  try {
+    return parseSocket(word);
+  } catch (error) {
+    if (!(error instanceof SocketSyntaxError)) throw error;
+    throw new SocketSyntaxError(text, start + error.position, error.expected);
+  }
+}
+
+/**
+ * Parses a socket or a virtual socket.
+ *
+ * @throws {SocketSyntaxError} if `text` is neither.
+ * @throws {TypeError} if `text` is not a string.
+ */
+export function parseTarget(text: string): Target {
+  if (isVirtual(text)) {
+    const virtual = parseVirtualSocket(text);
+    return { socket: formatVirtualSocket(virtual), ...virtual };
+  }
+  const socket = parseSocket(text);
+  return { socket: formatSocket(socket), sockets: [socket] };
 }
 
 /** Formats a virtual socket, so that it parses to the same value. */

@@ -1,162 +1,191 @@
 /**
- * What a server answers to a message, by the rules of JSON-RPC 2.0.
+ * From a message to its handler, and from what that returns to the response, by
+ * the rules of JSON-RPC 2.0.
  *
  * @module
  */
 
 import { ServerError } from "../protocol/errors.ts";
+import type { JsonValue } from "../protocol/json.ts";
+import { elementsOf } from "../protocol/json_members.ts";
+import { readMessage } from "../protocol/request.ts";
 import { formatError, formatResult } from "../protocol/response.ts";
-import type { JsonObject, JsonValue } from "../protocol/json.ts";
-import { readMessage, type RequestId } from "../protocol/request.ts";
+import { type EventHandler, type Origin, ReceivedMessage } from "./event.ts";
+import type { Reports } from "./reports.ts";
 
-/** A host and a port, as Deno names them. */
-export interface Address {
-  /** An IPv4 address, or an IPv6 address without brackets. */
-  hostname: string;
-  /** 1 to 65535. */
-  port: number;
+/** A handler for all methods, or one for each. */
+export type Handlers =
+  | EventHandler
+  | { readonly [method: string]: EventHandler | undefined };
+
+/** A response that comes later; `undefined` if there is none. */
+export interface PendingResponse {
+  /** Whether the peer waits for it. */
+  readonly isDue: boolean;
+  /** Never rejects. */
+  readonly text: Promise<string | undefined>;
 }
 
-/** An event as a handler gets it. */
-export interface ReceivedEvent {
-  /** The method: the event's name, unless the subscriber's socket has one. */
-  method: string;
-  /** The parameters; `{}` if the message has none. */
-  params: JsonObject | JsonValue[];
-  /** The id of a request; null for a notification, which gets no answer. */
-  id: RequestId;
-  /** Who sent it. */
-  peer: Address;
-}
-
-/**
- * Handles an event. What it returns, or what its promise resolves to, answers
- * a request; `undefined` counts as null. A {@linkcode ServerError} that it
- * throws answers with that error; anything else answers `-32603` and is given
- * to `onError`. Events of one connection are started in the order in which
- * they came, without waiting for the handlers of those before.
- */
-export type EventHandler = (event: ReceivedEvent) => unknown;
-
-/** Where it is told what went wrong; neither may throw. */
-export interface Reports {
-  /** Takes what a handler threw. */
-  onError: (error: unknown) => void;
-  /** Takes what is wrong with a message that is no request. */
-  onInvalid: (reason: string, peer: Address) => void;
-}
+/** The JSON text of a response, or none, or one of them later. */
+export type Response = string | undefined | PendingResponse;
 
 /**
  * How many members a batch may have: each is handled at once, and each that is
- * wrong is answered by far more bytes than it has.
+ * wrong has a response of far more bytes.
  */
 const MAX_BATCH = 1000;
 
-/** What is to be sent back: nothing, a JSON text, or one of them later. */
-export type Answer = string | undefined | Promise<string | undefined>;
+/** Hands messages to handlers. It never throws. */
+export class Dispatcher {
+  readonly #handlers: Handlers;
+  readonly #reports: Reports;
+  readonly #maxBatch: number;
 
-/** Answers a message from `peer`. */
-export type Answerer = (message: JsonValue, peer: Address) => Answer;
+  /** Constructs one; a batch may have 1000 members unless given. */
+  constructor(
+    handlers: Handlers,
+    reports: Reports,
+    maxBatch: number = MAX_BATCH,
+  ) {
+    this.#handlers = handlers;
+    this.#reports = reports;
+    this.#maxBatch = maxBatch;
+  }
 
-/**
- * Turns a handler, or an object of one for each method, into a function from a
- * parsed message, or a batch of them, to the answer. That neither throws nor
- * rejects; an answer that is known at once is no promise. A batch may have
- * `maxBatch` members, 1000 unless given.
- */
-export function answererOf(
-  handlers: EventHandler | Record<string, EventHandler>,
-  { onError, onInvalid }: Reports,
-  maxBatch = MAX_BATCH,
-): Answerer {
-  const handler = typeof handlers === "function"
-    ? handlers
-    : byMethod(handlers);
-  return function answer(message, peer) {
-    if (!Array.isArray(message)) return answerOne(message, peer);
-    if (message.length === 0) {
-      return refuse("null", "the batch is empty", peer);
+  /** Handles a message or a batch of them; `text` is its JSON text. */
+  dispatch(value: JsonValue, text: string, origin: Origin): Response {
+    if (!Array.isArray(value)) return this.#dispatchOne(value, text, origin);
+    if (value.length === 0) {
+      return this.#refuse("null", "the batch is empty", origin, text);
     }
-    if (message.length > maxBatch) {
-      const reason = `the batch has more than ${maxBatch} members`;
-      return refuse("null", reason, peer);
+    if (value.length > this.#maxBatch) {
+      const reason = `the batch has more than ${this.#maxBatch} members`;
+      return this.#refuse("null", reason, origin, text);
     }
-    const answers = message.map((member) => answerOne(member, peer));
-    return answers.some((a) => a instanceof Promise)
-      ? Promise.all(answers).then(toBatch)
-      : toBatch(answers as (string | undefined)[]);
-  };
+    const texts = elementsOf(text);
+    return toBatch(
+      value.map((member, i) => this.#dispatchOne(member, texts[i]!, origin)),
+    );
+  }
 
-  function answerOne(value: JsonValue, peer: Address): Answer {
-    const message = readMessage(value);
-    if (message.kind === "invalid") {
-      return refuse(message.idText, message.reason, peer);
+  #dispatchOne(value: JsonValue, text: string, origin: Origin): Response {
+    const message = readMessage(value, text);
+    const { kind } = message;
+    if (kind === "invalid") {
+      return this.#refuse(
+        message.idText,
+        message.reason,
+        origin,
+        text,
+        value,
+      );
     }
-    const { kind, method, params } = message;
-    const id = kind === "request" ? message.id : null;
-    const idText = kind === "request" ? message.idText : undefined;
+    const { method, params } = message;
+    const { stats } = this.#reports;
+    let id = null, idText: string | undefined;
+    if (kind === "request") {
+      ({ id, idText } = message);
+      stats.requests++;
+      origin.tookRequest(id);
+    } else stats.notifications++;
+    const event = new ReceivedMessage(method, params, id, text, origin);
+    const handler = this.#handlerOf(method);
+    if (handler === undefined) {
+      this.#reports.unhandled(event);
+      return idText === undefined
+        ? undefined
+        : this.#error(idText, new ServerError(-32601, "Method not found"));
+    }
     try {
-      const result = handler({ method, params, id, peer });
+      const result = handler(event);
+      if (result === undefined && idText === undefined) return undefined;
       return isThenable(result)
-        ? Promise.resolve(result)
-          .then((r) => succeed(idText, r))
-          .catch((e) => fail(idText, e))
-        : succeed(idText, result);
+        ? {
+          isDue: idText !== undefined,
+          text: Promise.resolve(result)
+            .then((r) => this.#succeed(idText, r))
+            .catch((e) => this.#fail(idText, e, event)),
+        }
+        : this.#succeed(idText, result);
     } catch (error) {
-      return fail(idText, error);
+      return this.#fail(idText, error, event);
     }
   }
 
-  function refuse(idText: string, reason: string, peer: Address): string {
-    onInvalid(reason, peer);
-    return formatError(
+  #handlerOf(method: string): EventHandler | undefined {
+    const handlers = this.#handlers;
+    if (typeof handlers === "function") return handlers;
+    return Object.hasOwn(handlers, method) ? handlers[method] : undefined;
+  }
+
+  #refuse(
+    idText: string,
+    reason: string,
+    { peer }: Origin,
+    text: string,
+    value?: JsonValue,
+  ): string {
+    this.#reports.invalid(reason, peer, text, value);
+    return this.#error(
       idText,
       new ServerError(-32600, "Invalid Request", reason),
     );
   }
 
-  function succeed(
-    idText: string | undefined,
-    result: unknown,
-  ): string | undefined {
-    return idText === undefined
-      ? undefined
-      : formatResult(idText, result ?? null);
+  #succeed(idText: string | undefined, result: unknown): string | undefined {
+    if (idText === undefined) return undefined;
+    const text = formatResult(idText, result ?? null);
+    this.#reports.stats.responses++;
+    return text;
   }
 
-  function fail(
+  #fail(
     idText: string | undefined,
     error: unknown,
+    event: ReceivedMessage,
   ): string | undefined {
     try {
       if (error instanceof ServerError && Number.isInteger(error.code)) {
-        return idText === undefined ? undefined : formatError(idText, error);
+        if (idText !== undefined) return this.#error(idText, error);
+        this.#reports.unheard(error, event);
+        return undefined;
       }
     } catch (dataError) {
       error = dataError; // JSON cannot carry its data
     }
-    onError(error);
+    this.#reports.failed(error, event);
     return idText === undefined
       ? undefined
-      : formatError(idText, new ServerError(-32603, "Internal error"));
+      : this.#error(idText, new ServerError(-32603, "Internal error"));
+  }
+
+  #error(idText: string, error: ServerError): string {
+    const text = formatError(idText, error);
+    this.#reports.stats.responses++;
+    this.#reports.stats.errors++;
+    return text;
   }
 }
 
-/** A handler that looks up one for the method. */
-function byMethod(handlers: Record<string, EventHandler>): EventHandler {
-  return (event) => {
-    if (!Object.hasOwn(handlers, event.method)) {
-      throw new ServerError(-32601, "Method not found");
-    }
-    return handlers[event.method](event);
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const type = typeof value;
+  return (type === "object" || type === "function") &&
+    typeof (value as PromiseLike<unknown> | null)?.then === "function";
+}
+
+/** The response to a batch, of those to its members. */
+function toBatch(responses: Response[]): Response {
+  const pending = responses.filter((r) => typeof r === "object");
+  if (pending.length === 0) return join(responses as (string | undefined)[]);
+  return {
+    isDue: responses.some((r) => typeof r === "object" ? r.isDue : r),
+    text: Promise.all(
+      responses.map((r) => typeof r === "object" ? r.text : r),
+    ).then(join),
   };
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null)?.then === "function";
-}
-
-function toBatch(answers: (string | undefined)[]): string | undefined {
-  const texts = answers.filter((a) => a !== undefined);
+function join(responses: (string | undefined)[]): string | undefined {
+  const texts = responses.filter((text) => text !== undefined);
   return texts.length === 0 ? undefined : `[${texts.join(",")}]`;
 }

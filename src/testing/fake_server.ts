@@ -6,7 +6,8 @@
  */
 
 import { JsonStream } from "../protocol/json_stream.ts";
-import type { Address, ReceivedEvent } from "../server/dispatcher.ts";
+import type { Address } from "../transport/listen.ts";
+import type { ReceivedEvent } from "../server/event.ts";
 import { formatSocket } from "../protocol/socket.ts";
 
 /** What a fake server does with a message. All that is absent is not done. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { EventHandler, ReceivedEvent } from "../server/dispatcher.ts";
+import type { EventHandler, ReceivedEvent } from "../server/event.ts";
+import type { EventServer } from "../server/server.ts";
 import {
-  type EventServer,
   serveEvents,
   type ServeEventsOptions,
 } from "../server/serve_events.ts";

@@ -39,11 +39,11 @@ interface Certified {
 export interface DenoApi {
   connect(options: Target & { signal: AbortSignal }): Promise<DenoConn>;
   connectTls(
-    options: Target & Partial<Certified> & { caCerts?: string[] },
+    options: Target & Partial<Certified> & { caCerts?: string[] | undefined },
   ): Promise<DenoConn>;
   startTls(
     conn: DenoConn,
-    options: { hostname: string; caCerts?: string[] },
+    options: { hostname: string; caCerts?: string[] | undefined },
   ): Promise<DenoConn>;
   listen(options: Target): DenoListener;
   listenTls(options: Target & Certified): DenoListener;

@@ -44,7 +44,7 @@ export class Timer {
   }
 
   /** Has it ring at `deadline`, or earlier if it was to do so anyway. */
-  set(deadline: number, now = performance.now()): void {
+  set(deadline: number, now: number = performance.now()): void {
     if (deadline >= this.#due) return;
     const isOfUse = this.#signal?.aborted === false &&
       this.#signalDue <= deadline;

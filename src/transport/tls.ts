@@ -5,6 +5,7 @@
  */
 
 import { quote } from "../protocol/errors.ts";
+import { messageOfRustls } from "./tls_openssl.ts";
 
 /** How a client speaks TLS. All texts are in PEM. */
 export interface TlsOptions {
@@ -15,20 +16,20 @@ export interface TlsOptions {
    *
    * @default {[]}
    */
-  caCerts?: string[];
+  caCerts?: string[] | undefined;
   /**
    * The client's certificate, and those that link it to its authority, for
    * servers that demand one. Absent: none. Goes together with `key`.
    */
-  cert?: string;
+  cert?: string | undefined;
   /** The private key of `cert`. */
-  key?: string;
+  key?: string | undefined;
   /**
    * The name that the server's certificate must be for.
    *
    * @default {the socket's host}
    */
-  serverName?: string;
+  serverName?: string | undefined;
 }
 
 /** How a listener speaks TLS. All texts are in PEM. */
@@ -86,7 +87,8 @@ function checkPem(
 
 /**
  * Why a connection could not be opened and what would help, or `undefined` if
- * TLS is not to blame. It goes by the texts of rustls, which Deno passes on.
+ * TLS is not to blame. It goes by the texts of rustls, which Deno passes on, and
+ * by the codes of Node.
  */
 export function explainTls(
   error: unknown,
@@ -107,7 +109,7 @@ export function explainTls(
     return 'the server does not speak TLS; a socket without TLS begins with "jsonrpc:"';
   }
   if (/^peer is incompatible/.test(message)) return OTHER_VERSION;
-  if (/^peer closed connection without sending TLS/.test(message)) {
+  if (/^peer closed connection (without sending|after) TLS/.test(message)) {
     return `the server closed the connection after the TLS handshake; ${
       tls.cert === undefined
         ? "it may demand a client certificate"
@@ -149,7 +151,9 @@ export function explainPeer(error: unknown): string | undefined {
       : `it ended TLS (${alert})`;
   }
   if (NOT_TLS.test(message)) return "it does not speak TLS";
-  if (/^peer (is incompatible|misbehaved)/.test(message)) return message;
+  return /^peer (is incompatible|misbehaved)/.test(message)
+    ? message
+    : undefined;
 }
 
 const NOT_TLS = /^received (corrupt|unexpected) .*message/;
@@ -157,7 +161,12 @@ const OTHER_VERSION =
   "the server speaks no TLS that can be used here, expected version 1.2 or 1.3";
 
 function nameAndMessage(error: unknown): { name: string; message: string } {
-  return error instanceof Error ? error : { name: "", message: "" };
+  if (!(error instanceof Error)) return { name: "", message: "" };
+  const isReset = (error as { code?: unknown }).code === "ECONNRESET";
+  return {
+    name: isReset ? "ConnectionReset" : error.name, // as Deno has it
+    message: messageOfRustls(error) ?? error.message,
+  };
 }
 
 /** What the peer said to end it, such as `HandshakeFailure`. */
@@ -171,7 +180,7 @@ function isAboutCertificate(alert: string): boolean {
 
 function explainCertificate(problem: string, wanted: string): string {
   const names = [...problem.matchAll(/DnsName\("(.*?)"\)|IpAddress\((.*?)\)/g)]
-    .map(([, name, address]) => quote(name ?? address));
+    .map(([, name, address]) => quote(name ?? address ?? ""));
   if (/not valid for( any)? name|NotValidForName/.test(problem)) {
     return names.length === 0
       ? `the server's certificate is not for ${wanted}, nor for any other name; its names must stand in its subjectAltName`
@@ -237,5 +246,7 @@ function explainOwn(message: string): string | undefined {
   if (/^No keys found/.test(message)) {
     return "tls.key holds no private key in PEM";
   }
-  if (/KeyMismatch/.test(message)) return "tls.key is not the key of tls.cert";
+  return /KeyMismatch/.test(message)
+    ? "tls.key is not the key of tls.cert"
+    : undefined;
 }

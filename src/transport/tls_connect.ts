@@ -7,14 +7,7 @@
 import { closeQuietly, type Connection } from "./connection.ts";
 import type { DenoApi, DenoConn } from "./deno_api.ts";
 import type { TlsOptions } from "./tls.ts";
-
-/**
- * Under TLS 1.3 a server judges the client's certificate, or the lack of one,
- * when for the client the handshake is over. It has this long to refuse it, in
- * milliseconds, beside as long as the handshake took, at most so long: each
- * connection pays for it. If it takes longer, what was written meanwhile is lost.
- */
-const REFUSAL_MS = 10, MAX_HANDSHAKE_MS = 200;
+import { waitForRefusal } from "./tls_refusal.ts";
 
 /** How much the read may take that waits for a refusal. */
 const FIRST_READ_BYTES = 16 * 1024;
@@ -35,8 +28,7 @@ export async function connectTls(
     const start = performance.now();
     await conn.handshake!();
     const begun = beginRead(conn);
-    const ms = Math.min(performance.now() - start, MAX_HANDSHAKE_MS);
-    await atMost(begun.length, ms + REFUSAL_MS);
+    await waitForRefusal(begun.length, performance.now() - start);
     signal.throwIfAborted();
     return afterRead(conn, begun);
   } catch (error) {
@@ -95,15 +87,6 @@ function beginRead(conn: DenoConn): Begun {
   const length = conn.read(buffer);
   length.catch(() => {}); // the first read tells
   return { buffer, length };
-}
-
-/** Waits for a promise, but not for longer than so many milliseconds. */
-async function atMost(promise: Promise<unknown>, ms: number): Promise<void> {
-  const signal = AbortSignal.timeout(Math.ceil(ms));
-  await new Promise<void>((resolve, reject) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    promise.then(() => resolve(), reject);
-  });
 }
 
 /** The connection, of which one read was begun. */

@@ -73,11 +73,24 @@ for (
       "timeout",
       "event-param",
       "delimiter",
+      "count",
+      "rate",
       "dry-run",
       "json",
       "quiet",
     ]],
-    ["listen", ["result", "error", "count", "json"]],
+    ["listen", [
+      "result",
+      "error",
+      "count",
+      "json",
+      "at",
+      "event",
+      "advertise",
+      "expire",
+      "check",
+    ]],
+    ["events", ["json"]],
     ["pump", [
       "sync",
       "timeout",
@@ -175,7 +188,7 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   ],
   [
     [],
-    "no command is given, expected raise, pump, listen, hub, or completions",
+    "no command is given, expected raise, pump, listen, hub, outbox, events, or completions",
   ],
   [["rasie"], `unknown command "rasie", did you mean "raise"?`],
   [["lisen", "8080"], `unknown command "lisen", did you mean "listen"?`],
@@ -614,7 +627,7 @@ Deno.test("raise exits by what all sockets of a virtual one have in common", asy
   assertEquals(refused.code, 3);
   assertStringIncludes(
     refused.stderr,
-    "2 of 2 sockets failed: the server answered with error 404: no;",
+    "2 of 2 sockets failed: the server responded with error 404: no;",
   );
   assertEquals((await raise([silent.socket, `${silent.socket}/m`])).code, 4);
   assertEquals((await raise([silent.socket, refusing.socket])).code, 1);
@@ -685,7 +698,7 @@ Deno.test("listen tells what it refuses", async () => {
   await exchange(listening.socket, "POST /\u009b HTTP/1.1\r\n\r\n");
   assertMatch(
     (await listening.errLine())!,
-    /^refused from 127\.0\.0\.1:\d+: Cannot read JSON: no text begins with "P"$/,
+    /^refused from 127\.0\.0\.1:\d+: Cannot read JSON: this looks like HTTP$/,
   );
   await exchange(listening.socket, `{"method":"m"}`);
   assertMatch(

@@ -56,6 +56,7 @@ const OFFERS: [typed: string, offered: string[]][] = [
   ["event-jsonrpc raise --", [
     "--ca",
     "--cert",
+    "--count",
     "--delimiter",
     "--dry-run",
     "--event-param",
@@ -64,6 +65,7 @@ const OFFERS: [typed: string, offered: string[]][] = [
     "--key",
     "--params",
     "--quiet",
+    "--rate",
     "--server-name",
     "--sync",
     "--timeout",
@@ -78,19 +80,45 @@ const OFFERS: [typed: string, offered: string[]][] = [
   ["event-jsonrpc outbox list --s", ["--set-aside"]],
   ["event-jsonrpc help l", ["listen"]],
   ["event-jsonrpc nonsense --", []],
+  ["event-jsonrpc raise jsonrpc:127.0.0.1:8080 E_PIKE", ["E_PIKE_BLOCKED"]],
+  ["event-jsonrpc raise --sync --timeout 5 tcp:h:1 E_RTPP", [
+    "E_RTPPROXY_DTMF",
+    "E_RTPPROXY_STATUS",
+  ]],
+  ["event-jsonrpc raise tcp:h:1 E_X E_PIKE", []],
+  ["event-jsonrpc raise E_PIKE", []], // the socket comes first
+  ["event-jsonrpc raise tcp:h:1 --sy", ["--sync"]],
+  ["event-jsonrpc events E_PIKE", ["E_PIKE_BLOCKED"]],
+  ["event-jsonrpc events E_PIKE_BLOCKED E_", []],
+  ["event-jsonrpc listen :8080 --event E_PIKE", ["E_PIKE_BLOCKED"]],
+  ["event-jsonrpc listen --at http://h:1/mi --event E_X --event E_PIKE", [
+    "E_PIKE_BLOCKED",
+  ]],
+  ["event-jsonrpc hub --publish E_PIKE", ["E_PIKE_BLOCKED"]],
+  ["event-jsonrpc listen --at E_", []],
 ];
 
 Deno.test({
   ...await needs("bash", "completions bash offers commands and their options"),
   async fn() {
-    for (const [typed, offered] of OFFERS) {
-      const words = typed.split(" ");
+    for (
+      const [typed, offered] of [
+        ...OFFERS,
+        ["event-jsonrpc listen --event=E_PIKE", ["E_PIKE_BLOCKED"]],
+        ["event-jsonrpc hub --sync --publish=E_PIKE", ["E_PIKE_BLOCKED"]],
+        ["event-jsonrpc raise --timeout=", []],
+      ] as typeof OFFERS
+    ) {
+      // As bash splits them; after a blank, the word that begins is empty.
+      const words = typed.split(/ |([:=]+)/).filter((word) => word);
+      if (typed.endsWith(" ")) words.push("");
       const output = await inShell(
         "bash",
         ["--norc"],
         `
         source "$SCRIPT"
         complete -p event-jsonrpc >/dev/null || exit
+        COMP_LINE='${typed}'
         COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")})
         COMP_CWORD=${words.length - 1}
         _event_jsonrpc
@@ -129,6 +157,9 @@ const LINES = [
   ["help li\t", "help listen"],
   ["raise ./deno.j\t", "raise ./deno.j"],
   ["raise -- --sy\t", "raise -- --sy"],
+  ["raise tcp:h:1 E_PI\t--sy\t", "raise tcp:h:1 E_PIKE_BLOCKED --sync"],
+  ["events E_PI\t", "events E_PIKE_BLOCKED"],
+  ["listen --event E_PI\t", "listen --event E_PIKE_BLOCKED"],
 ];
 
 Deno.test({

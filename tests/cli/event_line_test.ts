@@ -81,6 +81,15 @@ Deno.test("parseEventLine() says what is wrong with a line", {
       [`{"method":["E"]}`, `it has no "method" that is a name`],
       [`{"event":"E","params":null}`, "neither an object nor an array"],
       [`{"method":"E","params":"x"}`, "neither an object nor an array"],
+      [
+        `{"method":"E","params":{},"paramsText":"{\\"a\\":1}"}`,
+        `its "paramsText" is not the text of its "params"`,
+      ],
+      [`{"method":"E","params":{},"paramsText":"{"}`, `its "paramsText"`],
+      [
+        `{"event":"E","params":{},"paramsText":"{}"}`,
+        `it has "paramsText", expected "event" and`,
+      ],
       [`{"event":"E","parms":{}}`, `it has "parms", expected "event" and`],
       [`{"event":"E","method":"m"}`, `it has "method", expected "event" and`],
     ] as const

@@ -371,3 +371,19 @@ Deno.test("pump tells that a file is no outbox, and leaves it as it is: exit cod
     "my diary\n".repeat(1000),
   );
 });
+
+Deno.test("pump --outbox takes the options of raise, and refuses what they make wrong", async () => {
+  using folder = new Folder();
+  await using server = noting();
+  const { code, stderr } = await runOn(
+    folder.file(),
+    [
+      ...["pump", server.socket, "--outbox", folder.file()],
+      ...["--event-param=name", "--key-param=key", "--delimiter=\\n"],
+    ],
+    lines([...numbered(0, 1), { event: "E_X", params: { name: 1 } }]),
+  );
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "line 2: ");
+  assertEquals(server.seen, [{ name: "E_X", n: 0, key: "0" }]);
+});

@@ -53,6 +53,30 @@ Deno.test("EventClient.raise() rejects when no server is there", async () => {
   assertEquals(client.stats.failed.connect, 8);
 });
 
+for (
+  const [cause, shown] of [
+    [
+      new AggregateError([
+        new Error("connect ECONNREFUSED ::1:80"),
+        new Error("connect ECONNREFUSED 127.0.0.1:80"),
+      ]),
+      "connect ECONNREFUSED ::1:80; connect ECONNREFUSED 127.0.0.1:80",
+    ],
+    [new AggregateError([new Error("a")], "both failed"), "both failed"],
+    [new AggregateError(["a text", null]), "a text; null"],
+    [new Error("a"), "a"],
+  ] as const
+) {
+  Deno.test(`EventClient.raise() says why no connection could be opened: ${shown}`, async () => {
+    await using client = new EventClient("jsonrpc:127.0.0.1:80", {
+      connect: () => Promise.reject(cause),
+    });
+    const error = await assertRejects(() => client.raise("E_X"), ConnectError);
+    assertStringIncludes(error.message, `: cannot connect: ${shown}`);
+    assertEquals(error.cause, cause);
+  });
+}
+
 Deno.test("EventClient.raise() rejects when the host does not resolve", async () => {
   // A label of over 63 characters is no name: no resolver needs to be asked.
   const socket = `jsonrpc:${"a".repeat(64)}.invalid:80`;

@@ -43,7 +43,7 @@ function destination(options: EventClientOptions = {}) {
       return new TextDecoder().decode(bytes);
     },
     respond: (conversation: Conversation, text: string) => {
-      core.received(conversation, encode(text), now);
+      conversation.received(encode(text), now);
       while (core.takeResponses(conversation, now));
     },
     expire: () => core.expire(now),
@@ -94,7 +94,7 @@ Deno.test(
     const text = [103, 101, 102].map((id) => `{"id":${id},"result":${id}}`)
       .join(" ");
     for (const byte of encode(text)) {
-      core.received(conversation, Uint8Array.of(byte), 1000);
+      conversation.received(Uint8Array.of(byte), 1000);
       core.takeResponses(conversation, 1000);
     }
     assertEquals(deliveries.map(outcomeOf), [
@@ -347,5 +347,120 @@ Deno.test(
   () => {
     const seed = newSeed();
     for (let n = 0; n < 20; n++) modelDestination(seed + n, 500);
+  },
+);
+
+Deno.test(
+  "Destination goes on when a failed write or an abort makes room in flight",
+  pure,
+  () => {
+    {
+      const { core, send, open, write } = destination({
+        syncMode: true,
+        maxInFlight: 2,
+      });
+      send("[1]");
+      const first = open();
+      write(first);
+      send("[2]");
+      core.nextWrite(first);
+      send("[3]");
+      core.writeFailed(first, new ConnectionClosedError("EPIPE"), 1000);
+      assert(core.wantedAttempt > 0, "after a failed write");
+    }
+    {
+      const { core, send, open, write } = destination({
+        syncMode: true,
+        maxInFlight: 1,
+        maxRequestsPerConnection: 1,
+      });
+      const first = send("[1]");
+      write(open());
+      send("[2]");
+      assertEquals(core.wantedAttempt, 0);
+      core.abort([first], new Error("mine"), 1000);
+      assert(core.wantedAttempt > 0, "after an abort");
+    }
+  },
+);
+
+Deno.test(
+  "Destination closes a connection that was given up, though a write hangs on it",
+  pure,
+  () => {
+    const { core, send, pass, expire, open, write } = destination({
+      syncMode: true,
+    });
+    const conversation = open();
+    for (let n = 0; n < 3; n++) {
+      send("", 100);
+      write(conversation);
+    }
+    send("", 100);
+    core.nextWrite(conversation);
+    pass(100);
+    expire();
+    assertEquals(conversation.state, "closed");
+  },
+);
+
+Deno.test(
+  "Destination says why an event is still queued when its time is over",
+  pure,
+  () => {
+    const { core, send, pass, expire, open, write } = destination({
+      syncMode: true,
+      maxInFlight: 1,
+    });
+    const conversation = open();
+    send("[1]", 100);
+    const queued = send("[2]", 100);
+    write(conversation);
+    pass(100);
+    expire();
+    const { message } = queued.errorFor(HEAD) as Error;
+    assert(message.includes("1 requests are in flight"), message);
+    void core;
+  },
+);
+
+Deno.test(
+  "Destination ends an idle connection in time after a response",
+  pure,
+  () => {
+    const { core, send, open, write, respond } = destination({
+      syncMode: true,
+      maxIdleMs: 200,
+    });
+    const conversation = open();
+    const { id } = (() => {
+      const delivery = send("", 5000);
+      write(conversation);
+      return delivery;
+    })();
+    core.hasChanged = false;
+    respond(conversation, `{"id":${id},"result":1}`);
+    assert(core.hasChanged, "the timer has to be set anew");
+    assertEquals(core.nextDeadline, 1200);
+  },
+);
+
+Deno.test(
+  "Destination counts queued text alike, whether it is encoded or not",
+  pure,
+  () => {
+    const { core } = destination();
+    let expected = 0;
+    for (let n = 0; n < 3000; n++) {
+      const params = `["Жанна ${n}"]`;
+      core.send(HEAD, params, 1000, undefined, false);
+      expected +=
+        `{"id":null,"jsonrpc":"2.0","method":"E_X","params":}`.length +
+        params.length;
+    }
+    assertEquals(core.stats.queuedBytes, expected);
+    core.turnEnded(1000);
+    core.connectFailed("refused", new Error("refused"), 1000);
+    assertEquals(core.stats.queuedBytes, 0);
   },
 );

@@ -402,6 +402,79 @@ Deno.test("EventClient.raise() resolves to the result as it came with rawResult"
   }
 });
 
+Deno.test("EventClient.raise() finds the raw result in a batch that has other things", async () => {
+  await using server = serve(async (conn, reader) => {
+    const { id } = await reader.message();
+    await send(
+      conn,
+      `[{"id":${id},"method":"x","result":"no"},{"id":${id},"result":1.0},{"id":${id},"result":2.0}]`,
+    );
+    await reader.next();
+  });
+  await using client = new EventClient(server.socket, SYNC);
+  const raw = await client.raise("E_X", {}, { rawResult: true });
+  assertEquals(raw?.text, "1.0");
+});
+
+Deno.test("EventClient uses a free connection when a response on another makes room", async () => {
+  // The first two requests go to one connection, the others to the next one.
+  const released = gate();
+  await using server = serve(async (conn, reader, n) => {
+    for (let text; (text = await reader.next()) !== undefined;) {
+      const { id, params: [i] } = JSON.parse(text);
+      if (n === 1 && i === 2) await released.opened;
+      await send(conn, resultTo(id, i));
+    }
+  });
+  await using client = new EventClient(server.socket, {
+    ...SYNC,
+    maxInFlight: 3,
+    maxRequestsPerConnection: 2,
+  });
+  const raised = [0, 1, 2, 3].map((n) => client.raise("E_X", [n]));
+  await Promise.all(raised.slice(0, 2));
+  released.open();
+  assertEquals(await Promise.all(raised), [0, 1, 2, 3]);
+});
+
+Deno.test("EventClient fails its events when a connection fails at once, and takes no bytes", async () => {
+  const never = () => new Promise<never>(() => {});
+  const broken = {
+    read: () => {
+      throw new Error("broken");
+    },
+    write: never,
+    closeWrite: never,
+    close() {},
+  };
+  const client = new EventClient("jsonrpc:h:1", {
+    ...SYNC,
+    connect: () => Promise.resolve(broken),
+  });
+  await assertRejects(
+    () => client.raise("E_X"),
+    ConnectionClosedError,
+    "broken",
+  );
+  await client.close();
+  let writes = 0;
+  const lazy = {
+    ...broken,
+    read: never,
+    write: () => Promise.resolve(writes++ ? 0 : 1),
+  };
+  const other = new EventClient("jsonrpc:h:1", {
+    ...SYNC,
+    connect: () => Promise.resolve(lazy),
+  });
+  await assertRejects(
+    () => other.raise("E_X"),
+    ConnectionClosedError,
+    "takes no bytes",
+  );
+  await other.close();
+});
+
 Deno.test("EventClient fails what was in flight as unconfirmed when the server could not read it", async () => {
   const { values } = await converse(
     3,

@@ -175,7 +175,7 @@ export function modelDestination(seed: number, steps: number): void {
     const own = peer();
     if (own === undefined || own.unread.length === 0) return;
     const end = 1 + below(own.unread.length);
-    core.received(own.conversation, own.unread.slice(0, end), now);
+    own.conversation.received(own.unread.slice(0, end), now);
     own.unread = own.unread.slice(end);
     while (core.takeResponses(own.conversation, now));
   }

@@ -151,14 +151,14 @@ export function serve(script: Script, port = 0): Server {
 }
 
 /**
- * A server that resets each connection at the first bytes. Deno's own API
- * cannot send a reset; its `node:net` can.
+ * A server that resets each connection at the first bytes, once it has sent
+ * `before`. Deno's own API cannot send a reset; its `node:net` can.
  */
-export async function serveResets(): Promise<
+export async function serveResets(before = ""): Promise<
   AsyncDisposable & { socket: string }
 > {
   const server = createServer((conn) => {
-    conn.once("data", () => conn.resetAndDestroy());
+    conn.once("data", () => conn.write(before, () => conn.resetAndDestroy()));
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address() as AddressInfo;

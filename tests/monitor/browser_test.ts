@@ -1,5 +1,6 @@
 // The pages in a real browser.
 
+import { receivedEvent } from "../helpers/received.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   ConnectError,
@@ -178,12 +179,11 @@ browserTest(
   "the page shows one event, pretty and raw, and copies it as a command",
   async (browser) => {
     await using listener = listen();
-    listener.feed.watch(Object.assign({
-      method: "E_X",
-      params: {},
+    listener.feed.watch(receivedEvent({
       id: 7,
       peer: { hostname: "::1", port: 5 },
-    }, { paramsText: '{"n":1.50,"n":"it\'s","o":{"p":[]}}' }))?.({
+      paramsText: '{"n":1.50,"n":"it\'s","o":{"p":[]}}',
+    }))?.({
       result: [1],
       ms: 2,
     });
@@ -299,7 +299,7 @@ browserTest(
     const peer = { hostname: "::1", port: 5 };
     const event = { method: "E_Y", params: {}, id: null, peer };
     const paramsText = '[\n  "a\\n"\r\n]';
-    listener.feed.watch(Object.assign(event, { paramsText }));
+    listener.feed.watch(receivedEvent({ ...event, paramsText }));
     listener.feed.refuse("no", { hostname: "::1", port: 5 });
     await using tab = await browser.open(listener.url);
     await untilTotal(tab, "3 events");
@@ -387,11 +387,15 @@ browserTest(
       const params = JSON.parse(
         JSON.stringify({ [text]: text, list: [text, { [text]: null }] }),
       );
-      listener.feed.watch({ method: text, params, id: text, peer })?.({
+      listener.feed.watch(
+        receivedEvent({ method: text, params, id: text, peer }),
+      )?.({
         result: { [text]: text },
         ms: 1,
       });
-      listener.feed.watch({ method: text, params: [text], id: 1, peer })?.({
+      listener.feed.watch(
+        receivedEvent({ method: text, params: [text], id: 1, peer }),
+      )?.({
         error: new ServerError(1, text, { [text]: text }),
         ms: 1,
       });

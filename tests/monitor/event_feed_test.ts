@@ -1,14 +1,11 @@
+import { receivedEvent } from "../helpers/received.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ServerError } from "../../mod.ts";
 import { EventFeed } from "../../src/monitor/mod.ts";
 
 const PEER = { hostname: "::1", port: 5 };
-const eventOf = (method: string, params = {}, id: number | null = null) => ({
-  method,
-  params,
-  id,
-  peer: PEER,
-});
+const eventOf = (method: string, params = {}, id: number | null = null) =>
+  receivedEvent({ method, params, id, peer: PEER });
 
 Deno.test("EventFeed keeps events with their texts, and what was responded", () => {
   const feed = new EventFeed();

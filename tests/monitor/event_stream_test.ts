@@ -1,13 +1,10 @@
+import { receivedEvent } from "../helpers/received.ts";
 import { assert, assertEquals } from "@std/assert";
 import { EventFeed, pageForListener } from "../../src/monitor/mod.ts";
 
 const PEER = { hostname: "127.0.0.1", port: 5 };
-const eventOf = (method: string, id: number | null = null) => ({
-  method,
-  params: {},
-  id,
-  peer: PEER,
-});
+const eventOf = (method: string, id: number | null = null) =>
+  receivedEvent({ method, id, peer: PEER });
 
 type Row = [
   seq: number,

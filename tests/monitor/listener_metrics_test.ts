@@ -1,3 +1,4 @@
+import { receivedEvent } from "../helpers/received.ts";
 import { assert, assertEquals } from "@std/assert";
 import { EventClient, serveEvents, ServerError } from "../../mod.ts";
 import { ListenerTally, watchHandler } from "../../src/monitor/mod.ts";
@@ -19,12 +20,12 @@ Deno.test("ListenerTally counts what came in, failed, and was refused", async ()
   await client.raise("E_X");
   await client.raise("E_X");
   await client.raise("E_BAD").catch(() => {});
-  tally.watch({
+  tally.watch(receivedEvent({
     method: "E_OPEN",
     params: {},
     id: null,
     peer: server.addr,
-  });
+  }));
   tally.refuse();
   const text = tally.metrics(2);
   const lines = text.split("\n").filter((line) =>
@@ -54,7 +55,7 @@ Deno.test({
     for (let i = 0; i < 300; i++) {
       const peer = { hostname: "127.0.0.1", port: 1 };
       const event = { method: `E_\n"${i}\ud800`, params: {}, id: null, peer };
-      tally.watch(event)?.({ result: true, ms: i });
+      tally.watch(receivedEvent(event))?.({ result: true, ms: i });
     }
     assertEquals(await checkMetrics(promtool!, tally.metrics(1)), "");
   },

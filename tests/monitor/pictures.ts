@@ -1,5 +1,6 @@
 // Makes the pictures of the guides anew: run it by hand. It needs Chromium.
 
+import { receivedEvent } from "../helpers/received.ts";
 import { ConnectError, EventInterface, ServerError } from "../../mod.ts";
 import {
   DeliveryTally,
@@ -86,12 +87,12 @@ const { signal } = stop;
   const feed = new EventFeed();
   for (let i = 0; i < 4; i++) {
     for (const [method, params, id = null, error] of EVENTS) {
-      const done = feed.watch({
+      const done = feed.watch(receivedEvent({
         method,
         params: params as Record<string, string>,
         id,
         peer: PEER,
-      });
+      }));
       done?.({
         result: true,
         error: error && new ServerError(503, error),

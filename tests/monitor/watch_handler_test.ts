@@ -1,3 +1,4 @@
+import { receivedEvent } from "../helpers/received.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { EventClient, serveEvents, ServerError } from "../../mod.ts";
 import {
@@ -7,12 +8,7 @@ import {
 } from "../../src/monitor/mod.ts";
 import { SYNC } from "../helpers/client.ts";
 
-const EVENT = {
-  method: "E_X",
-  params: {},
-  id: 1,
-  peer: { hostname: "127.0.0.1", port: 5 },
-};
+const EVENT = receivedEvent({ id: 1 });
 
 function watcher() {
   const responses: HandlerResponse[] = [];

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { SocketSyntaxError } from "../../mod.ts";
 import { addressFor, isLoopback } from "../../src/opensips/advertise.ts";
+import { MiError } from "../../src/opensips/mod.ts";
 import { freePort } from "../helpers/tcp.ts";
 
 const LOCAL = "http://127.0.0.1:8888/mi", REMOTE = "http://192.0.2.1:8888/mi";
@@ -66,7 +67,7 @@ Deno.test("addressFor() asks the system for the address on the way to OpenSIPS",
     undefined,
   );
   assert(typeof far === "function");
-  await assertRejects(far, Error, ""); // it does not resolve
+  await assertRejects(far, MiError, `Cannot ask ${name}: `); // it does not resolve
 
   const url = new URL(`http://127.0.0.1:${listener.addr.port}/mi`);
   Object.defineProperty(url, "hostname", { get: () => host });
@@ -84,7 +85,12 @@ Deno.test("addressFor() asks again when OpenSIPS is not up", async () => {
   const locate = addressFor(url, { hostname: "0.0.0.0", port: 1 }, undefined);
   host = "127.0.0.1";
   assert(typeof locate === "function");
-  await assertRejects(locate, Deno.errors.ConnectionRefused);
+  const { cause } = await assertRejects(
+    locate,
+    MiError,
+    `Cannot ask ${url}: Connection refused`,
+  );
+  assert(cause instanceof Deno.errors.ConnectionRefused);
 });
 
 Deno.test("isLoopback() knows the addresses of this machine", () => {

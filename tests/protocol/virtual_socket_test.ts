@@ -4,6 +4,8 @@ import { formatSocket } from "../../src/protocol/socket.ts";
 import {
   formatVirtualSocket,
   isVirtual,
+  MAX_SOCKETS,
+  parseTarget,
   parseVirtualSocket,
   type Policy,
 } from "../../src/protocol/virtual_socket.ts";
@@ -71,3 +73,43 @@ Deno.test("isVirtual() tells by the prefix", pure, () => {
   assertEquals(isVirtual("virtual:x"), true);
   assertEquals(isVirtual("jsonrpc:virtual:1"), false);
 });
+
+Deno.test(
+  "parseVirtualSocket() takes the same server twice, and refuses it 20,000 times",
+  pure,
+  () => {
+    const many = (n: number) => `virtual:PARALLEL${" jsonrpc:h:1".repeat(n)}`;
+    for (const n of [2, 3, MAX_SOCKETS]) {
+      assertEquals(parseVirtualSocket(many(n)).sockets.length, n);
+    }
+    for (const n of [MAX_SOCKETS + 1, 20_000]) {
+      const error = assertThrows(
+        () => parseVirtualSocket(many(n)),
+        SocketSyntaxError,
+        "expected at most 100 sockets",
+      );
+      assertEquals(error.position, many(MAX_SOCKETS).length + 1);
+    }
+  },
+);
+
+Deno.test(
+  "parseTarget() takes a socket or a virtual one, and writes it in one way",
+  pure,
+  () => {
+    for (const text of ["jsonrpc:h:1", "tcp:[::1]:2/m"]) {
+      const { socket, policy, sockets } = parseTarget(text);
+      assertEquals([socket, policy], [text, undefined]);
+      assertEquals(sockets.map(formatSocket), [text]);
+    }
+    assertEquals(parseTarget("jsonrpc:h:1/").socket, "jsonrpc:h:1");
+    const { socket, policy, sockets } = parseTarget(
+      "virtual: FAILOVER\tjsonrpc:h:1/  jsonrpc:h:2",
+    );
+    assertEquals(socket, "virtual:FAILOVER jsonrpc:h:1 jsonrpc:h:2");
+    assertEquals([policy, sockets.length], ["FAILOVER", 2]);
+    for (const text of ["h:1", "virtual:", "virtual:PARALLEL h:1"]) {
+      assertThrows(() => parseTarget(text), SocketSyntaxError);
+    }
+  },
+);

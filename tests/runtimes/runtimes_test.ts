@@ -2,6 +2,8 @@
 // come from npm at these versions, by npx; one that cannot be had is skipped.
 
 import { assert, assertEquals } from "@std/assert";
+import { serveEvents } from "../../mod.ts";
+import { newAuthority } from "../helpers/certificates.ts";
 import {
   freePort,
   gate,
@@ -18,9 +20,13 @@ interface Runtime {
   npm?: { name: string; version: string };
   /** Rejects if something else that is needed cannot be had. */
   prepare?(): Promise<unknown>;
+  /** What is to be seen there other than everywhere else. */
+  expected?: Seen;
   /** Runs the program there; resolves to the line that it printed. */
   run(binary: string, ports: Ports): Promise<string>;
 }
+
+const NO_CONNECTION = { error: "ConnectError", mayHaveArrived: false };
 
 const RUNTIMES: Runtime[] = [
   {
@@ -35,11 +41,6 @@ const RUNTIMES: Runtime[] = [
   {
     name: "Bun 1.4.5",
     npm: { name: "bun", version: "1.4.5" },
-    run: program("bun.ts"),
-  },
-  {
-    name: "Bun 1.4.5 by node:net",
-    npm: { name: "bun", version: "1.4.5" },
     run: program("node.ts"),
   },
   {
@@ -47,6 +48,8 @@ const RUNTIMES: Runtime[] = [
     npm: { name: "workerd", version: "1.20261117.1" },
     prepare: () => bundle("data:text/javascript,1"), // brings esbuild, by npm
     run: runWorker,
+    // A Worker knows the authorities that its configuration names.
+    expected: { "an authority that is not known": {} },
   },
 ];
 
@@ -60,7 +63,7 @@ const EXPECTED: Seen = {
   "confirmed": { text: "zażółć", n: 2 },
   "the server's error": { error: "ServerError", mayHaveArrived: true },
   "a new connection": 2,
-  "no server": { error: "ConnectError", mayHaveArrived: false },
+  "no server": NO_CONNECTION,
   "no answer, and the end": {
     error: "ConnectionClosedError",
     mayHaveArrived: true,
@@ -71,8 +74,10 @@ const EXPECTED: Seen = {
     isInTime: true,
   },
   "no connection": { error: "DeliveryTimeoutError", mayHaveArrived: false },
+  "over TLS": { text: "zażółć" },
+  "an authority that is not known": "tls.caCerts",
   "the Event Interface": [
-    { error: "ConnectError", mayHaveArrived: false },
+    NO_CONNECTION,
     { n: 3 },
   ],
 };
@@ -82,7 +87,7 @@ const installs = new Map<string, Promise<string>>();
 const ran: string[] = [], skipped: string[] = [];
 const found = await Promise.all(RUNTIMES.map(find));
 
-for (const [i, { name, run }] of RUNTIMES.entries()) {
+for (const [i, { name, run, expected }] of RUNTIMES.entries()) {
   const { binary, problem } = found[i];
   if (binary === undefined) skipped.push(`${name} (${problem})`);
   Deno.test({
@@ -96,7 +101,7 @@ for (const [i, { name, run }] of RUNTIMES.entries()) {
         "a server that does not read": unread,
         ...seen
       }: Seen = JSON.parse(line);
-      assertEquals(seen, EXPECTED);
+      assertEquals(seen, { ...EXPECTED, ...expected });
 
       const { received } = servers;
       assertEquals(received.get("keep"), [
@@ -184,7 +189,6 @@ async function install(name: string, spec: string): Promise<string> {
 /** Makes one file of JavaScript of a module and what it imports. */
 function bundle(module: string): Promise<string> {
   const args = ["bundle", "--quiet", "--no-lock", module];
-  args.push("--external=cloudflare:sockets");
   return output(Deno.execPath(), args, INSTALL_MS);
 }
 
@@ -215,7 +219,8 @@ async function output(
   return text;
 }
 
-const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
+const configOf = (caCerts: string[]) =>
+  `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = (
@@ -223,7 +228,10 @@ const config :Workerd.Config = (
       compatibilityDate = "2026-01-01",
     )),
     # Without "local", workerd connects to public addresses only.
-    (name = "internet", network = (allow = ["local"])),
+    (name = "internet", network = (
+      allow = ["local"],
+      tlsOptions = (trustedCertificates = ${JSON.stringify(caCerts)}),
+    )),
   ],
   sockets = [
     (name = "http", address = "127.0.0.1:0", http = (), service = "main"),
@@ -237,7 +245,9 @@ async function runWorker(binary: string, ports: Ports): Promise<string> {
   try {
     const { pathname } = new URL("worker.ts", import.meta.url);
     await Deno.writeTextFile(`${folder}/worker.js`, await bundle(pathname));
-    await Deno.writeTextFile(`${folder}/config.capnp`, CONFIG);
+    const { port: tlsPort, caCerts } = ports.tls;
+    const own = { ...ports, tls: { port: tlsPort, caCerts: [] } };
+    await Deno.writeTextFile(`${folder}/config.capnp`, configOf(caCerts));
     await using server = new Deno.Command(binary, {
       args: ["serve", "--control-fd=1", `${folder}/config.capnp`],
       stdin: "null",
@@ -249,7 +259,7 @@ async function runWorker(binary: string, ports: Ports): Promise<string> {
       const { port } = JSON.parse(new TextDecoder().decode(value));
       const response = await fetch(`http://127.0.0.1:${port}/`, {
         method: "POST",
-        body: JSON.stringify(ports),
+        body: JSON.stringify(own),
         signal: AbortSignal.timeout(RUN_MS),
       });
       return await response.text();
@@ -282,6 +292,11 @@ async function startServers(): Promise<Servers> {
     stalledText.resolve(texts.join("") + reader.rest);
   }));
   const full = stack.use(await listenFull());
+  const authority = await newAuthority("Test Authority");
+  const local = await authority.certify({ names: ["127.0.0.1"] });
+  const secret = stack.use(
+    serveEvents({ port: 0, tls: local }, ({ params }) => params),
+  );
   const all = stack.move();
   return {
     ports: {
@@ -290,6 +305,7 @@ async function startServers(): Promise<Servers> {
       resetting: Number(resetting.socket.split(":").at(-1)),
       stalled: stalled.port,
       full: full.port,
+      tls: { port: secret.addr.port, caCerts: [authority.cert] },
     },
     received,
     readStalled() {

@@ -23,6 +23,8 @@ export interface Ports {
   stalled: number;
   /** Does not even accept. */
   full: number;
+  /** Responds to all over TLS, with a certificate from these authorities. */
+  tls: { port: number; caCerts: string[] };
 }
 
 /** What became of each step, by its name. */
@@ -56,7 +58,7 @@ export async function runScenario(
     }
     await client.close();
   }
-  const { obedient, refused, resetting, stalled, full } = ports;
+  const { obedient, refused, resetting, stalled, full, tls } = ports;
   const sync = { syncMode: true };
   const short = { timeoutMs: TIMEOUT_MS };
 
@@ -122,6 +124,21 @@ export async function runScenario(
     };
   });
 
+  const secret = `jsonrpcs:127.0.0.1:${tls.port}`;
+  const trust = { caCerts: tls.caCerts };
+  await step(
+    "over TLS",
+    secret,
+    { ...sync, tls: trust },
+    (client) => client.raise("E_X", { text: "zażółć" }),
+  );
+  await step(
+    "an authority that is not known",
+    secret,
+    sync,
+    (client) => client.raise("E_X").catch(({ message }) => helpIn(message)),
+  );
+
   const events = new EventInterface({ connect, ...sync });
   events.subscribe(
     "E_X",
@@ -129,8 +146,8 @@ export async function runScenario(
   );
   events.subscribe("E_X", at(refused));
   const reports = await events.raise("E_X", { n: 3 });
-  seen["the Event Interface"] = reports.map(({ delivered, result, error }) =>
-    delivered ? result : outcomeOf(error)
+  seen["the Event Interface"] = reports.map(({ outcome, result, error }) =>
+    outcome === "failed" ? outcomeOf(error) : result
   );
   await events.close();
   return seen;
@@ -141,6 +158,11 @@ function ended(client: EventClient): Promise<void> {
   return new Promise((resolve) =>
     client.addEventListener("disconnect", () => resolve(), { once: true })
   );
+}
+
+/** The option that an error's message proposes. */
+function helpIn(message: string): string | undefined {
+  return /; (tls\.\w+) can /.exec(message)?.[1];
 }
 
 /** An error, but for its message, which differs from runtime to runtime. */

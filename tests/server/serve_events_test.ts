@@ -14,53 +14,12 @@ import {
   NamedParams,
   type ReceivedEvent,
   serveEvents,
-  type ServeEventsOptions,
   ServerError,
 } from "../../mod.ts";
-import { connectionOf } from "../../src/server/ends.ts";
 import { FakeTime } from "../helpers/fake_time.ts";
 import { cutAtRandom, newSeed, randomFrom } from "../helpers/random.ts";
-import { gate, needsIpv6, send, TextReader } from "../helpers/tcp.ts";
-
-/** A server on a free port; what its handlers throw is kept. */
-function listen(
-  handler: EventHandler | Record<string, EventHandler>,
-  options: ServeEventsOptions = {},
-): EventServer & { errors: unknown[] } {
-  const errors: unknown[] = [];
-  const server = serveEvents({
-    port: 0,
-    onError: (error) => errors.push(error),
-    ...options,
-  }, handler);
-  return Object.assign(server, { errors });
-}
-
-/** A raw connection to a server. */
-async function connect({ addr }: EventServer) {
-  const conn = await Deno.connect({
-    hostname: addr.hostname,
-    port: addr.port,
-  });
-  return {
-    conn,
-    reader: new TextReader(conn),
-    send: (text: string) => send(conn, text),
-    [Symbol.dispose]: () => conn.close(),
-  };
-}
-
-/** What a server answers, until it closes, to one who sends and ends. */
-async function exchange(server: EventServer, text: string): Promise<string> {
-  const { addr: { hostname, port } } = server;
-  const conn = await Deno.connect({ hostname, port });
-  await send(conn, text);
-  await conn.closeWrite();
-  return await new Response(conn.readable).text();
-}
-
-const request = (id: unknown, method = "m", params: unknown = {}) =>
-  JSON.stringify({ id, jsonrpc: "2.0", method, params });
+import { connect, exchange, listen, request } from "../helpers/server.ts";
+import { gate, needsIpv6 } from "../helpers/tcp.ts";
 
 Deno.test("serveEvents() gives the handler each event", async () => {
   const events: ReceivedEvent[] = [];
@@ -174,7 +133,7 @@ const ANSWERS: [name: string, sent: string, answer: string][] = [
   [
     "white space between messages",
     `\n${request(1, "echo")}\r\n\t ${request(2, "echo")}\n`,
-    `{"id":1,"jsonrpc":"2.0","result":{}}{"id":2,"jsonrpc":"2.0","result":{}}`,
+    `{"id":1,"jsonrpc":"2.0","result":{}}\n{"id":2,"jsonrpc":"2.0","result":{}}\n`,
   ],
   [
     "what is not JSON, after an answer to what was",
@@ -472,13 +431,43 @@ Deno.test(
   },
 );
 
-Deno.test("serveEvents() refuses wrong options, and leaves nothing open", () => {
-  for (const port of [-1, 65536, 1.5, NaN]) {
-    assertThrows(() => listen({}, { port }), RangeError, `port ${port}`);
-  }
-  assertThrows(() => listen({}, { maxConnections: 0 }), RangeError, "0");
-  assertThrows(() => listen({}, { maxMessageBytes: 0 }), RangeError, "0");
-});
+/** Wrong options, as untyped code may give them, and what is said of each. */
+const WRONG: [options: Record<string, unknown>, message: string][] = [
+  ...[-1, 65536, 1.5, NaN].map((port): [Record<string, unknown>, string] => [
+    { port },
+    `Cannot use port ${port}: expected an integer from 0 to 65535`,
+  ]),
+  [{ port: "8080" }, `Cannot use port "8080": expected an integer`],
+  [{ hostname: "" }, `Cannot use hostname "": expected a non-empty string`],
+  [{ hostname: 127 }, "Cannot use hostname 127: expected a non-empty string"],
+  [{ signal: {} }, "Cannot use signal of type object: expected an AbortSignal"],
+  [{ maxConnections: 0 }, "Cannot use maxConnections 0: expected a positive"],
+  [{ maxMessageBytes: 0 }, "Cannot use maxMessageBytes 0: expected a positive"],
+  [{ idleTimeoutMs: "1" }, `Cannot use idleTimeoutMs "1": expected millisec`],
+  [{ responseGapMs: -1 }, `responseGapMs -1: expected "auto", or milliseconds`],
+  [{ responseGapMs: NaN }, `responseGapMs NaN: expected "auto", or millisec`],
+  [{ responseGapMs: 1001 }, `responseGapMs 1001: expected "auto", or millisec`],
+  [{ responseGapMs: "no" }, `responseGapMs "no": expected "auto", or millisec`],
+  [{ onListen: 1 }, "Cannot use onListen 1: expected a function"],
+  [{ onError: 1 }, "Cannot use onError 1: expected a function"],
+  [{ onInvalid: null }, "Cannot use onInvalid null: expected a function"],
+  [{ onWarning: "x" }, `Cannot use onWarning "x": expected a function`],
+];
+
+for (const [options, message] of WRONG) {
+  Deno.test(`serveEvents() refuses wrong options, and leaves nothing open: ${message}`, () => {
+    const [value] = Object.values(options);
+    const ErrorClass = typeof value === "number" && !("hostname" in options) &&
+        !message.includes("function")
+      ? RangeError
+      : TypeError;
+    assertThrows(
+      () => serveEvents({ port: 0, ...options }, {}),
+      ErrorClass,
+      message,
+    );
+  });
+}
 
 Deno.test("serveEvents() throws when the address is in use", async () => {
   await using server = listen(HANDLERS);
@@ -584,14 +573,6 @@ Deno.test("EventServer.shutdown() closes what is accepted at the same time", asy
   assertEquals(closed, 1);
 });
 
-Deno.test("serveEvents() has answers leave at once", () => {
-  let noDelay: boolean | undefined;
-  connectionOf({
-    setNoDelay: (on: boolean) => void (noDelay = on),
-  } as Deno.TcpConn);
-  assertEquals(noDelay, true);
-});
-
 Deno.test("serveEvents() bounds the bytes of the events under way", async () => {
   const release = gate();
   let started = 0;
@@ -645,7 +626,7 @@ Deno.test("serveEvents() tells what is invalid, and of whom", async () => {
   await one.reader.message();
   await exchange(server, "");
   assertEquals(told, [
-    `127.0.0.1: Cannot read JSON: no text begins with "P"`,
+    `127.0.0.1: Cannot read JSON: this looks like HTTP`,
     `127.0.0.1: its "jsonrpc" is not "2.0"`,
     "127.0.0.1: the batch is empty",
     "127.0.0.1: Too many connections",
@@ -702,6 +683,24 @@ Deno.test("serveEvents() refuses to serve without a handler", () => {
       () => serveEvents({ port: 0 }, handler as unknown as EventHandler),
       TypeError,
       "the second argument is no handler",
+    );
+  }
+});
+
+Deno.test("serveEvents() refuses a handler that is not a function", () => {
+  for (
+    const [value, shown] of [
+      [undefined, "of type undefined"],
+      [null, "null"],
+      ["E_X", "of type string"],
+      [{ E_Y: () => {} }, "of type object"],
+    ] as const
+  ) {
+    const handlers = { E_OK: () => {}, E_X: value } as unknown;
+    assertThrows(
+      () => serveEvents({ port: 0 }, handlers as Record<string, EventHandler>),
+      TypeError,
+      `Cannot serve events: the handler of "E_X" is ${shown}, expected a function`,
     );
   }
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
+  type Connect,
   connectDeno,
   type Connection,
   EventClient,
@@ -7,15 +8,20 @@ import {
   serveEvents,
   type StreamPair,
 } from "../../mod.ts";
+import { toConnection } from "../../src/transport/connection.ts";
+import { connectNode } from "../../src/transport/node.ts";
 
 /** Two ends of a connection over the loopback. */
-async function pair(): Promise<[ours: Connection, theirs: Deno.TcpConn]> {
+async function pair(
+  connect: Connect,
+): Promise<[ours: Connection, theirs: Deno.TcpConn]> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { signal } = new AbortController();
-  return await Promise.all([
-    connectDeno("127.0.0.1", listener.addr.port, { signal }),
+  const [opened, theirs] = await Promise.all([
+    connect("127.0.0.1", listener.addr.port, { signal }),
     listener.accept(),
   ]);
+  return [toConnection(opened), theirs];
 }
 
 /** Web streams over a connection, as other runtimes have them. */
@@ -47,17 +53,16 @@ function toStreams(connection: Connection): StreamPair {
 
 const bytes = new TextEncoder().encode("some bytes");
 
-const KINDS = {
-  "Deno's connection": (connection: Connection) => connection,
-  "fromStreams()": (connection: Connection) =>
-    fromStreams(toStreams(connection)),
+const KINDS: Record<string, Connect> = {
+  "Deno's connection": connectDeno,
+  "fromStreams()": async (...args) => toStreams(await connectDeno(...args)),
+  "Node's connection": connectNode,
 };
 
-for (const [kind, make] of Object.entries(KINDS)) {
+for (const [kind, connect] of Object.entries(KINDS)) {
   Deno.test(`${kind} leaves a way open when the other has ended`, async () => {
-    const [opened, theirs] = await pair();
+    const [ours, theirs] = await pair(connect);
     using _ = theirs;
-    const ours = make(opened);
     await theirs.write(bytes);
     const buffer = new Uint8Array(20);
     assertEquals(await ours.read(buffer), bytes.length);
@@ -71,9 +76,8 @@ for (const [kind, make] of Object.entries(KINDS)) {
   });
 
   Deno.test(`${kind} can be closed while it is read`, async () => {
-    const [opened, theirs] = await pair();
+    const [ours, theirs] = await pair(connect);
     using _ = theirs;
-    const ours = make(opened);
     const reading = ours.read(new Uint8Array(9)).catch(() => null);
     ours.close();
     assertEquals(await reading, null);
@@ -85,10 +89,7 @@ for (const [kind, make] of Object.entries(KINDS)) {
     for (const syncMode of [false, true]) {
       await using client = new EventClient(server.socket, {
         syncMode,
-        connect: async (...args) => {
-          const opened = await connectDeno(...args);
-          return kind === "fromStreams()" ? toStreams(opened) : opened;
-        },
+        connect,
       });
       const result = await client.raise("E_X", { a: "é漢😀" });
       assertEquals(result, syncMode ? { a: "é漢😀" } : undefined);

@@ -8,8 +8,6 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import type { AddressInfo } from "node:net";
-import { createServer, type TLSSocket } from "node:tls";
 import {
   ConnectError,
   ConnectionClosedError,
@@ -27,6 +25,7 @@ import { explainPeer, explainTls } from "../../src/transport/tls.ts";
 import { type Certified, newAuthority } from "../helpers/certificates.ts";
 import { run } from "../helpers/command.ts";
 import { FakeTime } from "../helpers/fake_time.ts";
+import { serveDemanding } from "../helpers/tls.ts";
 import { freePort, gate, needsIpv6, send, serve } from "../helpers/tcp.ts";
 
 const HOUR = 3_600_000;
@@ -239,50 +238,12 @@ Deno.test("EventClient names the refused connection as without TLS", async () =>
   assertInstanceOf(error.cause, Deno.errors.ConnectionRefused);
 });
 
-/** A server that demands certificates of its clients, which Deno's cannot. */
-async function serveDemanding(
-  maxVersion: "TLSv1.2" | "TLSv1.3",
-): Promise<AsyncDisposable & { socket: string; texts: string[] }> {
-  const conns = new Set<TLSSocket>();
-  const texts: string[] = [];
-  const server = createServer({
-    ...local,
-    ca: [authority.cert],
-    requestCert: true,
-    rejectUnauthorized: true,
-    maxVersion,
-  }, (conn) => {
-    conns.add(conn);
-    conn.on("data", (bytes) => {
-      const text = bytes.toString();
-      texts.push(text);
-      const { id } = JSON.parse(text);
-      if (id !== null) {
-        conn.write(JSON.stringify({ jsonrpc: "2.0", id, result: "known" }));
-      }
-    });
-    conn.on("error", () => {});
-    conn.on("end", () => conn.end());
-  });
-  server.on("tlsClientError", (_error, conn) => conn.destroy());
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  return {
-    socket: `jsonrpcs:127.0.0.1:${port}`,
-    texts,
-    async [Symbol.asyncDispose]() {
-      for (const conn of conns) conn.destroy();
-      await new Promise<void>((done) => server.close(() => done()));
-    },
-  };
-}
-
 const client = await authority.certify({ names: ["client"] });
 const foreign = await stranger.certify({ names: ["client"] });
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   Deno.test(`EventClient shows its certificate to who demands it, by ${version}`, async () => {
-    await using server = await serveDemanding(version);
+    await using server = await serveDemanding(authority, local, version);
     await using known = clientOf(server.socket, { ...trust, ...client });
     assertEquals(await known.raise("E"), "known");
   });
@@ -293,7 +254,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
         syncMode ? "with" : "without"
       } sync mode`,
       async () => {
-        await using server = await serveDemanding(version);
+        await using server = await serveDemanding(authority, local, version);
         const error = await refusalOf(server.socket, trust, syncMode);
         assertStringIncludes(
           error.message,
@@ -305,7 +266,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   }
 
   Deno.test(`EventClient fails with a certificate that is not accepted, by ${version}`, async () => {
-    await using server = await serveDemanding(version);
+    await using server = await serveDemanding(authority, local, version);
     await using refused = clientOf(server.socket, { ...trust, ...foreign });
     // Node's server resets the connection, at times before it has said why.
     await assertRejects(() => refused.raise("E"), DeliveryError);
@@ -558,6 +519,44 @@ for (
 ) {
   Deno.test(`explainTls() knows what is meant by: ${text}`, () => {
     const why = explainTls(new Error(text), "h", tls ?? {});
+    if (explained === undefined) return assertEquals(why, undefined);
+    assertStringIncludes(why!, explained);
+  });
+}
+
+// The same from Node and Bun, by the codes of their errors.
+for (
+  const [code, explained, error] of [
+    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "an authority that is not known"],
+    ["SELF_SIGNED_CERT_IN_CHAIN", "an authority that is not known"],
+    ["CERT_HAS_EXPIRED", "the server's certificate expired; the server needs"],
+    ["CERT_NOT_YET_VALID", "not valid yet; is the clock right?"],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", "nor for any other name"],
+    [
+      "ERR_TLS_CERT_ALTNAME_INVALID",
+      'not for "h" but for "a.example", "10.0.0.1"',
+      { cert: { subjectaltname: "DNS:a.example, IP Address:10.0.0.1" } },
+    ],
+    ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "demands a client certif"],
+    ["ERR_SSL_TLSV1_ALERT_CERTIFICATE_REQUIRED", "demands a client certificat"],
+    ["ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", "demands a client certificate"],
+    ["ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE", "may demand a client cert"],
+    ["ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE", "may demand a client certificat"],
+    ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "expected version 1.2 or 1.3"],
+    ["ERR_SSL_TLSV1_UNRECOGNIZED_NAME", undefined],
+    ["ERR_SSL_TLSV1_ALERT_UNRECOGNIZED_NAME", 'does not know the name "h"'],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", "the server does not speak TLS"],
+    ["ECONNRESET", "closed the connection in the TLS handshake"],
+    ["ECONNREFUSED", undefined],
+    [1, undefined],
+  ] as [unknown, string | undefined, object?][]
+) {
+  Deno.test(`explainTls() knows what is meant by the code ${code} with ${JSON.stringify(error)}`, () => {
+    const why = explainTls(
+      Object.assign(new Error("?"), { code, ...error }),
+      "h",
+      {},
+    );
     if (explained === undefined) return assertEquals(why, undefined);
     assertStringIncludes(why!, explained);
   });

@@ -1,13 +1,18 @@
 // Compiled by the test of types; not run.
 
 import {
+  type AnyEventInterface,
+  ConnectError,
+  type DeliveryReport,
   EventClient,
   type EventClientEventMap,
   EventInterface,
   type EventParams,
+  formatSocket,
   JsonText,
   type JsonValue,
   NamedParams,
+  type TlsOptions,
 } from "../../../mod.ts";
 
 interface Blocked {
@@ -73,11 +78,53 @@ client.addEventListener("connect", {
 // @ts-expect-error: there is no such event
 client.addEventListener("disconected", () => {});
 
-const events = new EventInterface();
+const events = new EventInterface({
+  timeoutMs: maybeNumber,
+  failoverTimeoutMs: maybeNumber,
+  onDelivery: undefined,
+});
+events.subscribe("E_X", "jsonrpc:127.0.0.1:8080", { expire: maybeNumber });
+events.raise("E_X");
+events.raise("E_X", undefined);
+events.raise("E_X", blocked);
+events.raise("E_X", params);
+events.raise("E_X", record);
+events.raise("E_X", maybe);
+events.raise("E_X", new JsonText("{}"));
+events.raise("E_X", { ip: "x", list: [1, { a: null }] });
+// @ts-expect-error: a Date
+events.raise("E_X", { at: new Date() });
+const report: Promise<DeliveryReport> = events.deliver(
+  "E_X",
+  "jsonrpc:127.0.0.1:8080",
+  blocked,
+  { signal: maybeSignal, timeoutMs: maybeNumber },
+);
+events.deliver("E_X", "jsonrpc:127.0.0.1:8080");
+// @ts-expect-error: a bigint
+events.deliver("E_X", "jsonrpc:127.0.0.1:8080", { n: 1n });
+export { report };
 events.addEventListener("failed", function once(event) {
   console.log(event.detail.event);
   events.removeEventListener("failed", once);
 });
+
+// Options that one's own code may leave undefined.
+declare const none: undefined;
+new EventClient("jsonrpc:127.0.0.1:8080", {
+  syncMode: none,
+  eventParam: none,
+  delimiter: none,
+  connect: none,
+  tls: maybeTls(),
+});
+client.raise("E_X", {}, { socket: none, rawResult: false });
+new EventInterface({ syncMode: none, tls: none });
+new ConnectError("Cannot connect", { mayHaveArrived: none });
+formatSocket({ protocol: "jsonrpc", host: "h", port: 1, method: none });
+function maybeTls(): TlsOptions | undefined {
+  return { caCerts: none, cert: none, key: none, serverName: none };
+}
 
 /** The events of an application. */
 interface MyEvents {
@@ -96,3 +143,25 @@ typed.raise("E_B", { n: "x" });
 typed.raise("E_D", { n: 1 });
 // @ts-expect-error: another param
 typed.raise("E_B", { m: 1 });
+
+const interfaceOf = new EventInterface<MyEvents>();
+interfaceOf.publish("E_A");
+interfaceOf.subscribe("E_B", "jsonrpc:127.0.0.1:8080");
+interfaceOf.raise("E_A", blocked);
+interfaceOf.raise("E_C", ["a"]);
+interfaceOf.raise("E_B", new NamedParams([["n", 1]]));
+interfaceOf.deliver("E_B", "jsonrpc:127.0.0.1:8080", { n: 1 });
+// @ts-expect-error: a value of another type
+interfaceOf.raise("E_B", { n: "x" });
+// @ts-expect-error: another name
+interfaceOf.raise("E_D", { n: 1 });
+// @ts-expect-error: another name
+interfaceOf.subscribe("E_D", "jsonrpc:127.0.0.1:8080");
+// @ts-expect-error: another name
+interfaceOf.publish("E_D");
+// @ts-expect-error: another param
+interfaceOf.deliver("E_B", "jsonrpc:127.0.0.1:8080", { m: 1 });
+/** What works with the events of any application takes those of this one. */
+const any: AnyEventInterface = interfaceOf;
+any.raise("E_ANY", { n: 1 });
+export { any };
