@@ -8,7 +8,7 @@
  * all is closed, and accounts are settled: what was confirmed and did not
  * arrive is lost; what arrived twice is duplicated; what arrived and was never
  * raised, or not whole, is corrupt. Beside that, in a thread of its own, a
- * million cases are drawn for each pure function; and processes that raise
+ * million cases are drawn for each pure function. After that processes that raise
  * through an outbox are killed, as `tests/outbox/crash.ts` tells. A seed repeats
  * what is drawn, and not what the network makes of it.
  */
@@ -38,11 +38,9 @@ await soak();
 async function soak(): Promise<void> {
   const { seed = newSeed(), minutes = 2 } = options(Deno.args);
   console.log(`seed ${seed}, ${minutes} minutes`);
-  let isDrawn = false, isKilled = false;
+  let isDrawn = false;
   const drawn = drawAside(seed);
   drawn.then(() => isDrawn = true);
-  const killed = killAside(seed);
-  killed.then(() => isKilled = true);
   const random = randomFrom(seed);
   const faults = new Map<string, number>();
   const outcomes = new Map<string, number>();
@@ -51,7 +49,7 @@ async function soak(): Promise<void> {
   const end = start + minutes * 60_000;
   let round = 0, base = Infinity, nextLine = 0;
 
-  while (performance.now() < end || !isDrawn || !isKilled) {
+  while (performance.now() < end || !isDrawn) {
     await runRound(`seed ${seed}, round ${round}`, random, {
       faults,
       outcomes,
@@ -75,13 +73,13 @@ async function soak(): Promise<void> {
     );
   }
   const functions = await drawn;
-  for (const line of await killed) console.log(`outbox: ${line}`);
   print("faults", faults);
   print("outcomes", outcomes);
   console.log(`cases: ${CASES} each of ${functions.join(", ")}`);
   console.log(Object.entries(totals).map((pair) => pair.join(" ")).join(", "));
   const { lost, duplicated, corrupt } = totals;
   if (lost + duplicated + corrupt > 0) Deno.exit(1);
+  for (const window of WINDOWS) await kill(window, seed);
 }
 
 function options(args: string[]): { seed?: number; minutes?: number } {
@@ -117,26 +115,23 @@ function drawAside(seed: number): Promise<string[]> {
   });
 }
 
-/** Resolves to what was counted; in processes of their own, as they are killed. */
-async function killAside(seed: number): Promise<string[]> {
+/**
+ * Kills processes with an outbox. Not beside the rounds: servers that die leave
+ * their ports to others, and so would get each other's events.
+ */
+async function kill(window: number, seed: number): Promise<void> {
   const path = new URL("../outbox/crash.ts", import.meta.url).href;
-  const said: string[] = [];
-  for (const window of WINDOWS) {
-    const given = { kills: KILLS, window, seed };
-    const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--quiet", "--allow-all", path],
-        ...Object.entries(given).flatMap(([name, n]) => [`--${name}`, `${n}`]),
-      ],
-      stdin: "null",
-      stderr: "inherit",
-    }).output();
-    said.push(...new TextDecoder().decode(stdout).trimEnd().split("\n"));
-    if (success) continue;
-    console.error(said.join("\n"));
-    Deno.exit(1);
-  }
-  return said;
+  const given = { kills: KILLS, window, seed };
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--allow-all", path],
+      ...Object.entries(given).flatMap(([name, n]) => [`--${name}`, `${n}`]),
+    ],
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  if (!success) Deno.exit(1);
 }
 
 function inMiB(bytes: number): string {
