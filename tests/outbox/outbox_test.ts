@@ -9,6 +9,7 @@ import {
   QueueFullError,
   serveEvents,
   ServerError,
+  SocketSyntaxError,
 } from "../../mod.ts";
 import {
   type Deliverer,
@@ -545,4 +546,39 @@ Deno.test("Outbox begins again with a target that comes back while it ends", asy
   }
   await outbox.flush();
   assertEquals(server.numbers(), range(200));
+});
+
+Deno.test("new Outbox() throws for a client without sync mode", async () => {
+  await using store = memoryStore();
+  await using client = new EventClient("jsonrpc:127.0.0.1:1");
+  assertThrows(
+    () => new Outbox(store, client),
+    TypeError,
+    `Cannot keep events for "jsonrpc:127.0.0.1:1": its client has no syncMode`,
+  );
+});
+
+Deno.test("raise() keeps an event for the socket that is given, and for no other", async () => {
+  await using one = noting();
+  await using two = noting();
+  await using subscribed = noting();
+  await using store = memoryStore();
+  await using events = new EventInterface(SYNC);
+  await using outbox = new Outbox(store, events, FAST);
+  await outbox.subscribe("E_X", subscribed.socket);
+  const virtual = `virtual:PARALLEL  ${one.socket} ${two.socket}`;
+  await outbox.raise("E_X", { n: 1 }, { socket: `${one.socket}/m` });
+  await outbox.raise("E_Y", { n: 2 }, { socket: virtual, key: "2" });
+  await outbox.raise("E_Y", { n: 2 }, { // the same socket, written otherwise
+    socket: virtual.replace("  ", " "),
+    key: "2",
+  });
+  await assertRejects(
+    () => outbox.raise("E_X", { n: 3 }, { socket: "jsonrpc:nowhere" }),
+    SocketSyntaxError,
+  );
+  await outbox.flush();
+  assertEquals(one.numbers().sort(), [1, 2]);
+  assertEquals(two.numbers(), [2]);
+  assertEquals(subscribed.numbers(), []);
 });

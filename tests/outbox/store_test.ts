@@ -300,6 +300,22 @@ for (const { name, open } of KINDS) {
     assert(bytes > 500 && bytes <= 1000, `${bytes}`);
   });
 
+  test("keeps no smaller event in the place of one that found no room", async (folder) => {
+    await using store = open(folder, { maxBytes: 1000 });
+    const [one, two] = [0, 1].map((n) =>
+      newEvent(n, { params: `["${"x".repeat(500)}"]` })
+    );
+    const small = newEvent(2);
+    assertEquals(
+      await store.append([one, two, small, { ...small, target: OTHER }]),
+      ["stored", "full", "full", "stored"],
+    );
+    while ((await store.append([small]))[0] === "full") {
+      await new Promise((resolve) => setTimeout(resolve)); // another turn
+    }
+    assertEquals((await store.stats())[0].kept, 2);
+  });
+
   test("a known event takes no room", async (folder) => {
     await using store = open(folder, { maxEvents: 2 });
     const event = newEvent(0, { isKeyGiven: true });
