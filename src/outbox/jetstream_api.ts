@@ -27,6 +27,16 @@ export interface StreamInfo {
   };
 }
 
+/** What a consumer tells of itself; the members that are used here. */
+export interface ConsumerInfo {
+  delivered: { consumer_seq: number; stream_seq: number };
+  ack_floor: { stream_seq: number };
+  /** How many it has not delivered yet. */
+  num_pending: number;
+  /** How many are out. */
+  num_ack_pending: number;
+}
+
 /** A message of a stream. */
 export interface StoredMessage {
   seq: number;
@@ -183,6 +193,11 @@ export class Api {
     }
   }
 
+  /** What a consumer tells of itself. */
+  consumer(stream: string, consumer: string): Promise<ConsumerInfo> {
+    return this.ask(`CONSUMER.INFO.${stream}.${consumer}`);
+  }
+
   /** A message of a stream; `undefined` if there is none. */
   async get(stream: string, query: Query): Promise<StoredMessage | undefined> {
     try {
@@ -236,9 +251,20 @@ export class Api {
     return headers;
   }
 
+  /** Sends a message that may be lost. */
+  publish(
+    subject: string,
+    payload: string,
+    options: { reply?: string } = {},
+  ): void {
+    try {
+      this.client.connection.publish(subject, payload, options);
+    } catch { /* it is closed, before the store */ }
+  }
+
   /** Tells all who listen now; nothing is stored. */
   tell(subject: string, news: unknown): void {
-    this.client.connection.publish(subject, JSON.stringify(news));
+    this.publish(subject, JSON.stringify(news));
   }
 
   /** Has what others tell given to a callback, until the function is called. */

@@ -87,6 +87,15 @@ export class Names {
   }
 }
 
+/** Where a message is to be acknowledged that nobody has. */
+export function replyOf(
+  stream: string,
+  seq: number,
+  consumerSeq: number,
+): string {
+  return `$JS.ACK.${stream}.${CONSUMER}.1.${seq}.${consumerSeq}.0.0`;
+}
+
 /** What is told of a message where it is to be acknowledged. */
 export interface Delivery {
   /** Its number in the stream. */

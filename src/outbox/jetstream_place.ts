@@ -7,7 +7,7 @@
 import { StoreError } from "./errors.ts";
 import { type Api, nanos, pause, storeErrorOf } from "./jetstream_api.ts";
 import { decodeBody, encodeBody } from "./jetstream_body.ts";
-import { CONSUMER, type Names, readReply } from "./jetstream_names.ts";
+import { CONSUMER, type Names, readReply, replyOf } from "./jetstream_names.ts";
 import type { JetStreamNotes } from "./jetstream_notes.ts";
 import { Pull } from "./jetstream_pull.ts";
 import { idOf } from "./jetstream_reader.ts";
@@ -42,6 +42,8 @@ const LOOK_MS = 100, MAX_LOOK_MS = 2000;
 const PAUSE_MS = 100;
 /** How often to try; each time may take as long as a request may. */
 const TRIES = 10;
+/** How many are looked for at once that may be out and not there. */
+const MAX_FREED = 1000;
 
 /**
  * The events of one target that this process has:
@@ -63,6 +65,8 @@ export class Place {
   /** Whether somebody takes, or was told to. */
   #isTold = false;
   #isClosed = false;
+  /** Since when nothing has come. */
+  #quietSince = performance.now();
   #wake: () => void = () => {};
 
   constructor(target: Target, parts: PlaceParts) {
@@ -86,6 +90,7 @@ export class Place {
             max_deliver: -1,
           },
         });
+        await this.#tidy();
       },
       onMessage: (message) => this.#receive(message),
       onFailure: (error) => {
@@ -116,21 +121,24 @@ export class Place {
   async done(event: KeptEvent): Promise<void> {
     const held = this.#heldOf(event);
     this.#pull.more(); // the next one comes as soon as this one is gone
-    await this.#acknowledge(held, "+ACK");
-    this.#letGo(held);
+    await this.#ending(held, () => this.#acknowledge(held, "+ACK"));
     if (held.attempts > 0) this.#forget(held);
   }
 
   /** See `Deliverer`. */
   async setAside(event: KeptEvent, refusal: Refusal): Promise<void> {
-    const { seq, reply: _, ...rest } = event as Held;
-    await this.#putAside(seq, {
-      ...rest,
-      attempts: event.attempts + 1,
-      lastError: refusal.message,
-      refusal,
+    const held = this.#heldOf(event);
+    const { seq, reply: _, ...rest } = held;
+    await this.#ending(held, async () => {
+      await this.#putAside(seq, {
+        ...rest,
+        attempts: held.attempts + 1,
+        lastError: refusal.message,
+        refusal,
+      });
+      await this.#acknowledge(held, "+ACK");
     });
-    await this.done(event);
+    if (held.attempts > 0) this.#forget(held);
     this.#parts.room.forget(this.#target);
   }
 
@@ -144,18 +152,18 @@ export class Place {
     const { api, notes } = this.#parts;
     const { seq, reply } = held;
     const attempts = held.attempts + 1;
-    await this.#retrying(() =>
-      notes.addAttempt(this.#target.token, seq, { attempts, lastError, reply })
-    );
-    // What was dropped meanwhile would hold up the others for so long.
-    const isThere = await this.#retrying(() => api.get(this.#stream, { seq }));
-    const delay = nanos(delayMs);
-    await this.#acknowledge(
-      held,
-      isThere === undefined ? "+ACK" : `-NAK ${JSON.stringify({ delay })}`,
-    );
-    if (isThere === undefined) this.#forget(held);
-    this.#letGo(held);
+    const { token } = this.#target;
+    await this.#ending(held, async () => {
+      await this.#retrying(() =>
+        notes.addAttempt(token, seq, { attempts, lastError, reply })
+      );
+      // What was dropped meanwhile would hold up the others for so long.
+      const found = await this.#retrying(() => api.get(this.#stream, { seq }));
+      const delay = JSON.stringify({ delay: nanos(delayMs) });
+      const isGone = found === undefined;
+      await this.#acknowledge(held, isGone ? "+ACK" : `-NAK ${delay}`);
+      if (isGone) this.#forget(held);
+    });
   }
 
   /** An event is dropped: it is not given any more, unless it is in hand. */
@@ -168,17 +176,23 @@ export class Place {
 
   /** Tells the server that what is here is in good hands. */
   renew(now: number): void {
-    if (this.#held.size === 0) this.#pull.more();
+    if (this.#held.size === 0) {
+      this.#pull.more();
+      if (now - this.#quietSince > 2 * this.#parts.ackWaitMs) {
+        this.#quietSince = now;
+        this.#free().catch(() => {}); // the next time
+      }
+    } else this.#quietSince = now;
     this.#pull.check(now);
-    const { connection } = this.#parts.api.client;
     for (const { reply } of this.#held.values()) {
-      connection.publish(reply, "+WPI");
+      this.#parts.api.publish(reply, "+WPI");
     }
   }
 
   /** The connection was lost, and is there again. */
   again(): void {
     this.#pull.again();
+    this.#tidy().catch(() => {}); // whoever waits tries again
   }
 
   /** Gives all back that is here. */
@@ -270,10 +284,15 @@ export class Place {
     });
   }
 
-  #letGo({ seq }: Held): void {
-    this.#held.delete(seq);
-    this.#pull.more();
-    this.#wake();
+  /** Does the last thing to an event; if it fails, the event comes again. */
+  async #ending({ seq }: Held, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } finally {
+      this.#held.delete(seq);
+      this.#pull.more();
+      this.#wake();
+    }
   }
 
   #forget({ seq }: Held): void {
@@ -283,10 +302,52 @@ export class Place {
 
   async #isEmpty(): Promise<boolean> {
     try {
-      const info = await this.#parts.api.info(this.#stream);
-      return info === undefined || info.state.messages === 0;
+      return await this.#tidy() === 0;
     } catch {
       return false; // nobody knows
+    }
+  }
+
+  /**
+   * Removes what is acknowledged and still there: a server that was killed
+   * forgets that it has removed something. Only when all has been delivered and
+   * none is out, that is sure: the floor up to which the server counts all as
+   * acknowledged may be wrong then. Resolves to how many are left.
+   */
+  async #tidy(): Promise<number> {
+    const { api } = this.#parts;
+    const info = await api.info(this.#stream);
+    if (info === undefined || info.state.messages === 0) return 0;
+    const { delivered, num_pending, num_ack_pending } = await api.consumer(
+      this.#stream,
+      CONSUMER,
+    );
+    if (num_pending > 0 || num_ack_pending > 0) return info.state.messages;
+    const end = delivered.stream_seq + 1;
+    if (info.state.first_seq < end) {
+      await api.ask(`STREAM.PURGE.${this.#stream}`, { seq: end });
+    }
+    return (await api.info(this.#stream))?.state.messages ?? 0;
+  }
+
+  /**
+   * Acknowledges what is out and not there. A server that was killed may have
+   * removed an event, and forgotten that it was acknowledged: then it waits for
+   * that forever, and gives nothing else.
+   */
+  async #free(): Promise<void> {
+    const { api } = this.#parts;
+    const { delivered, ack_floor, num_ack_pending } = await api.consumer(
+      this.#stream,
+      CONSUMER,
+    );
+    if (num_ack_pending === 0) return;
+    const first = ack_floor.stream_seq + 1;
+    const last = Math.min(delivered.stream_seq, first + MAX_FREED);
+    for (let seq = first; seq <= last; seq++) {
+      if (await api.get(this.#stream, { seq }) !== undefined) continue;
+      const { consumer_seq } = delivered;
+      await api.request(replyOf(this.#stream, seq, consumer_seq), "+ACK");
     }
   }
 

@@ -109,7 +109,7 @@ export class Pull {
     const { stream, consumer, window } = this.#options;
     this.#left = window;
     this.#heardAt = performance.now();
-    this.#api.client.connection.publish(
+    this.#api.publish(
       this.#api.subject(`CONSUMER.MSG.NEXT.${stream}.${consumer}`),
       JSON.stringify({
         batch: window,
