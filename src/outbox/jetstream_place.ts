@@ -7,10 +7,11 @@
 import { StoreError } from "./errors.ts";
 import { type Api, nanos, pause, storeErrorOf } from "./jetstream_api.ts";
 import { decodeBody, encodeBody } from "./jetstream_body.ts";
-import { CONSUMER, type Names, readReply, replyOf } from "./jetstream_names.ts";
+import { CONSUMER, type Names, readReply } from "./jetstream_names.ts";
 import type { JetStreamNotes } from "./jetstream_notes.ts";
 import { Pull } from "./jetstream_pull.ts";
 import { idOf } from "./jetstream_reader.ts";
+import { Repair } from "./jetstream_repair.ts";
 import type { JetStreamRoom } from "./jetstream_room.ts";
 import type { Target, Targets } from "./jetstream_targets.ts";
 import type { NatsMessage } from "./nats.ts";
@@ -42,8 +43,6 @@ const LOOK_MS = 100, MAX_LOOK_MS = 2000;
 const PAUSE_MS = 100;
 /** How often to try; each time may take as long as a request may. */
 const TRIES = 10;
-/** How many are looked for at once that may be out and not there. */
-const MAX_FREED = 1000;
 
 /**
  * The events of one target that this process has:
@@ -58,6 +57,7 @@ export class Place {
   readonly #parts: PlaceParts;
   readonly #target: Target;
   readonly #stream: string;
+  readonly #repair: Repair;
   readonly #pull: Pull;
   /** By their numbers: those that are ready, and those in hand. */
   readonly #held = new Map<number, Held>();
@@ -74,6 +74,7 @@ export class Place {
     this.#parts = parts;
     this.#target = target;
     const stream = this.#stream = names.stream("kept", target.token);
+    this.#repair = new Repair(api, stream);
     this.#pull = new Pull(api, {
       stream,
       consumer: CONSUMER,
@@ -90,7 +91,7 @@ export class Place {
             max_deliver: -1,
           },
         });
-        await this.#tidy();
+        await this.#repair.tidy();
       },
       onMessage: (message) => this.#receive(message),
       onFailure: (error) => {
@@ -180,7 +181,7 @@ export class Place {
       this.#pull.more();
       if (now - this.#quietSince > 2 * this.#parts.ackWaitMs) {
         this.#quietSince = now;
-        this.#free().catch(() => {}); // the next time
+        this.#repair.free().catch(() => {}); // the next time
       }
     } else this.#quietSince = now;
     this.#pull.check(now);
@@ -192,7 +193,7 @@ export class Place {
   /** The connection was lost, and is there again. */
   again(): void {
     this.#pull.again();
-    this.#tidy().catch(() => {}); // whoever waits tries again
+    this.#repair.tidy().catch(() => {}); // whoever waits tries again
   }
 
   /** Gives all back that is here. */
@@ -302,52 +303,9 @@ export class Place {
 
   async #isEmpty(): Promise<boolean> {
     try {
-      return await this.#tidy() === 0;
+      return await this.#repair.tidy() === 0;
     } catch {
       return false; // nobody knows
-    }
-  }
-
-  /**
-   * Removes what is acknowledged and still there: a server that was killed
-   * forgets that it has removed something. Only when all has been delivered and
-   * none is out, that is sure: the floor up to which the server counts all as
-   * acknowledged may be wrong then. Resolves to how many are left.
-   */
-  async #tidy(): Promise<number> {
-    const { api } = this.#parts;
-    const info = await api.info(this.#stream);
-    if (info === undefined || info.state.messages === 0) return 0;
-    const { delivered, num_pending, num_ack_pending } = await api.consumer(
-      this.#stream,
-      CONSUMER,
-    );
-    if (num_pending > 0 || num_ack_pending > 0) return info.state.messages;
-    const end = delivered.stream_seq + 1;
-    if (info.state.first_seq < end) {
-      await api.ask(`STREAM.PURGE.${this.#stream}`, { seq: end });
-    }
-    return (await api.info(this.#stream))?.state.messages ?? 0;
-  }
-
-  /**
-   * Acknowledges what is out and not there. A server that was killed may have
-   * removed an event, and forgotten that it was acknowledged: then it waits for
-   * that forever, and gives nothing else.
-   */
-  async #free(): Promise<void> {
-    const { api } = this.#parts;
-    const { delivered, ack_floor, num_ack_pending } = await api.consumer(
-      this.#stream,
-      CONSUMER,
-    );
-    if (num_ack_pending === 0) return;
-    const first = ack_floor.stream_seq + 1;
-    const last = Math.min(delivered.stream_seq, first + MAX_FREED);
-    for (let seq = first; seq <= last; seq++) {
-      if (await api.get(this.#stream, { seq }) !== undefined) continue;
-      const { consumer_seq } = delivered;
-      await api.request(replyOf(this.#stream, seq, consumer_seq), "+ACK");
     }
   }
 
