@@ -169,12 +169,17 @@ export class Api {
 
   /** Sets a stream up as it is to be, whatever it was. */
   async setUp(config: StreamConfig): Promise<void> {
-    try {
-      await this.ask(`STREAM.CREATE.${config.name}`, config);
-    } catch (error) {
-      if (!isCode(error, NAME_IN_USE)) throw error;
-      await this.ask(`STREAM.UPDATE.${config.name}`, config);
-    }
+    // Not by CREATE at once: a server without room refuses it for one that is there.
+    const info = await this.info(config.name);
+    if (info === undefined) {
+      try {
+        await this.ask(`STREAM.CREATE.${config.name}`, config);
+        return;
+      } catch (error) {
+        if (!isCode(error, NAME_IN_USE)) throw error;
+      }
+    } else if (isSame(config, info.config)) return;
+    await this.ask(`STREAM.UPDATE.${config.name}`, config);
   }
 
   /** What a stream tells of itself; `undefined` if there is none. */
@@ -305,6 +310,13 @@ export function read<T>({ data }: NatsMessage): T {
   const { error } = response;
   if (error === undefined) return response;
   throw new ApiError(error.err_code, error.description);
+}
+
+/** Whether a stream is set up as it is to be. */
+function isSame(wanted: StreamConfig, found: StreamConfig): boolean {
+  return Object.entries(wanted).every(([name, value]) =>
+    JSON.stringify(value) === JSON.stringify(found[name])
+  );
 }
 
 function isCode(error: unknown, code: number): boolean {

@@ -80,7 +80,10 @@ export class Place {
       consumer: CONSUMER,
       window,
       prepare: async () => {
-        await targets.setUp("kept", target);
+        // Whoever raises sees to its bounds.
+        if (await api.info(stream) === undefined) {
+          await targets.setUp("kept", target);
+        }
         await api.ask(`CONSUMER.DURABLE.CREATE.${stream}.${CONSUMER}`, {
           stream_name: stream,
           config: {

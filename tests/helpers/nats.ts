@@ -95,6 +95,8 @@ export class NatsServer implements AsyncDisposable {
   }
 
   async #listens(): Promise<void> {
+    let hasEnded = false;
+    this.#child.status.then(() => hasEnded = true);
     const path = `${this.#folder}/nats-server_${this.#child.pid}.ports`;
     for (;;) {
       try {
@@ -102,6 +104,9 @@ export class NatsServer implements AsyncDisposable {
         this.port = Number(new URL(nats[0]).port);
         return;
       } catch { // not yet, or not in full
+        if (hasEnded) {
+          throw new Error(await Deno.readTextFile(`${this.#folder}/log`));
+        }
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     }

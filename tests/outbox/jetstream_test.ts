@@ -262,3 +262,31 @@ Deno.test("jetstream() throws for options and clients that are none", () => {
     );
   }
 });
+
+Deno.test({
+  name: "jetstream() delivers what is kept though the server has no more room",
+  ignore: command === undefined,
+  async fn() {
+    const config = await Deno.makeTempFile();
+    const limit = "jetstream { max_file_store: 100MB }";
+    await Deno.writeTextFile(config, limit);
+    await using server = await NatsServer.start(command!, ["-c", config]);
+    {
+      await using store = await open(server, { maxBytes: 60_000_000 });
+      await store.append([newEvent(0)]);
+      const other = newEvent(1, { target: "jsonrpc:127.0.0.1:2" });
+      const error = await assertRejects(
+        () => store.append([other]),
+        StoreError,
+      );
+      assertEquals(error.reason, "full");
+    }
+    await using store = await open(server, { maxBytes: 60_000_000 });
+    const deliverer = await store.deliver({ window: 1, onTarget() {} });
+    const [event] = await deliverer.take(TARGET, 1, never);
+    assertEquals(numberOf(event), 0);
+    await deliverer.done(event);
+    assertEquals(await store.append([newEvent(2)]), ["stored"]);
+    await Deno.remove(config);
+  },
+});
