@@ -16,7 +16,13 @@ import { checkEvent, checkKey, KeySource } from "./keys.ts";
 import { checkOptions, type OutboxOptions } from "./options.ts";
 import { textOf, withParam } from "./params.ts";
 import { newCounters, type OutboxStats, sumOf } from "./stats.ts";
-import type { Appended, Deliverer, EventStore, KeptEvent } from "./store.ts";
+import type {
+  Appended,
+  Deliverer,
+  EventStore,
+  KeptEvent,
+  KeptSubscription,
+} from "./store.ts";
 import { change } from "./wait.ts";
 
 /** Options of {@linkcode Outbox.raise}. */
@@ -268,6 +274,8 @@ export class Outbox extends EventTarget implements AsyncDisposable {
     const deliverer = await this.#store.deliver({
       window: this.#options.window,
       onTarget: (target) => this.#begin(target),
+      onSubscription: (subscription, isKept) =>
+        this.#follow(subscription, isKept),
     });
     // Closed meanwhile: then somebody else may deliver.
     if (this.#state === "closed") return await deliverer.close();
@@ -276,6 +284,14 @@ export class Outbox extends EventTarget implements AsyncDisposable {
       this.#carrier.subscribe(subscription);
     }
     if (this.#state === "starting") this.#state = "open";
+  }
+
+  /** Does what another process has done to its subscriptions. */
+  #follow(subscription: KeptSubscription, isKept: boolean): void {
+    if (this.#state === "closed") return;
+    const { event, socket } = subscription;
+    if (isKept) this.#carrier.subscribe(subscription);
+    else this.#carrier.unsubscribe(event, socket);
   }
 
   #forgetFailure(): void {
