@@ -1,0 +1,114 @@
+/** A real NATS server with JetStream. `.ci/get_servers` gets it from Debian. */
+
+/** Where it may be, the first that is there. */
+const COMMANDS = [
+  Deno.env.get("NATS_SERVER"),
+  "nats-server",
+  new URL("../../.servers/nats-server", import.meta.url).pathname,
+];
+
+/** The command; `undefined` if there is none. */
+export async function findNatsServer(): Promise<string | undefined> {
+  for (const command of COMMANDS) {
+    if (command === undefined) continue;
+    try {
+      const { success } = await new Deno.Command(command, {
+        args: ["--version"],
+        stdout: "null",
+        stderr: "null",
+      }).output();
+      if (success) return command;
+    } catch { /* the next one */ }
+  }
+}
+
+/** A server on loopback, which keeps what it stores in a folder of its own. */
+export class NatsServer implements AsyncDisposable {
+  readonly #command: string;
+  readonly #folder: string;
+  readonly #args: string[];
+  #child: Deno.ChildProcess;
+  /** The port that it listens at, also after it was started again. */
+  port = 0;
+
+  private constructor(command: string, folder: string, args: string[]) {
+    this.#command = command;
+    this.#folder = folder;
+    this.#args = args;
+    this.#child = this.#spawn();
+  }
+
+  /** Starts one; resolves when it listens. */
+  static async start(
+    command: string,
+    args: string[] = [],
+  ): Promise<NatsServer> {
+    const folder = await Deno.makeTempDir({ prefix: "nats-" });
+    const server = new NatsServer(command, folder, args);
+    await server.#listens();
+    return server;
+  }
+
+  /** Ends it as a power switch would, save for what the system has to write. */
+  async kill(): Promise<void> {
+    this.#end();
+    await this.#child.status;
+  }
+
+  /** Starts it again with what it has stored, at the same port. */
+  async restart(): Promise<void> {
+    this.#child = this.#spawn();
+    await this.#listens();
+  }
+
+  /** Ends it at once, for the end of a test file. */
+  dispose(): void {
+    this.#end();
+    Deno.removeSync(this.#folder, { recursive: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  #end(): void {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch { /* it has ended */ }
+  }
+
+  #spawn(): Deno.ChildProcess {
+    return new Deno.Command(this.#command, {
+      args: [
+        "--jetstream",
+        ...["--store_dir", `${this.#folder}/store`],
+        ...["--addr", "127.0.0.1", "--port", String(this.port || -1)],
+        ...["--ports_file_dir", this.#folder],
+        ...["--log", `${this.#folder}/log`],
+        ...this.#args,
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+  }
+
+  async #listens(): Promise<void> {
+    let hasEnded = false;
+    this.#child.status.then(() => hasEnded = true);
+    const path = `${this.#folder}/nats-server_${this.#child.pid}.ports`;
+    for (;;) {
+      try {
+        const { nats } = JSON.parse(await Deno.readTextFile(path));
+        this.port = Number(new URL(nats[0]).port);
+        return;
+      } catch { // not yet, or not in full
+        if (hasEnded) {
+          throw new Error(await Deno.readTextFile(`${this.#folder}/log`));
+        }
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+  }
+}
