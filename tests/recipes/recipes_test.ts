@@ -10,7 +10,7 @@ import {
 } from "../../mod.ts";
 import { deduplicate, memoryStore } from "../../src/outbox/mod.ts";
 import { findNatsServer, NatsServer } from "../helpers/nats.ts";
-import { freePort } from "../helpers/tcp.ts";
+import { freePort, send } from "../helpers/tcp.ts";
 import { FakeOpenSips } from "../opensips/fake_opensips.ts";
 import { Folder } from "../outbox/helpers.ts";
 import { activeCalls } from "./active_calls.ts";
@@ -20,6 +20,7 @@ import { eventsToNats } from "./nats.ts";
 import { eventsToWebSockets } from "./web_sockets.ts";
 import { eventsToWebhook } from "./webhook.ts";
 
+const decoder = new TextDecoder();
 const PIKE = { ip: "192.168.2.11" };
 
 /** A client that waits for as long as it takes. */
@@ -110,6 +111,46 @@ Deno.test("eventsToWebSockets() sends events to each client, also when one has g
   assertEquals(await client.raise("E_X", [3]), true);
   assertEquals((await next).params, [3]);
   await second.close();
+  stop.abort();
+});
+
+Deno.test("eventsToWebSockets() leaves events out for a client that does not read", async () => {
+  const { promise: webPort, resolve } = Promise.withResolvers<number>();
+  const stop = new AbortController();
+  await using server = eventsToWebSockets(0, {
+    hostname: "127.0.0.1",
+    port: 0,
+    signal: stop.signal,
+    onListen: ({ port }) => resolve(port),
+  });
+  await using client = clientOf(server);
+  const port = await webPort;
+  using deaf = await Deno.connect({ hostname: "127.0.0.1", port });
+  await send(
+    deaf,
+    "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n" +
+      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  const buffer = new Uint8Array(65536);
+  await deaf.read(buffer); // the response
+  const COUNT = 60, padding = "x".repeat(900_000);
+  for (let n = 0; n < COUNT; n++) {
+    assertEquals(await client.raise("E_BIG", { padding }), true);
+  }
+  // Now it reads, and gets events again.
+  let seen = 0, text = "";
+  const reading = (async () => {
+    while (!text.includes("E_END")) {
+      const length = await deaf.read(buffer) ?? 0;
+      seen += length;
+      text = text.slice(-10) + decoder.decode(buffer.subarray(0, length));
+    }
+  })();
+  let hasEnded = false;
+  reading.then(() => hasEnded = true);
+  while (!hasEnded) assertEquals(await client.raise("E_END"), true);
+  assert(seen < COUNT * padding.length, `${seen} bytes came`);
   stop.abort();
 });
 
