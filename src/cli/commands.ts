@@ -20,6 +20,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "let others raise events and subscribe to them, by HTTP",
     load: async () => (await import("./hub.ts")).hub,
   },
+  outbox: {
+    summary: "show what an outbox keeps; retry or drop it",
+    load: async () => (await import("./outbox.ts")).outbox,
+  },
   events: {
     summary: "list the events that OpenSIPS has",
     load: async () => (await import("./events.ts")).events,

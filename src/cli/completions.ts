@@ -101,6 +101,7 @@ async function entriesOf(
   const positional: Record<string, readonly Words[]> = {
     raise: [[], events],
     events: [events],
+    outbox: [["list", "show", "retry", "drop"]],
     completions: [Object.keys(SHELLS)],
   };
   const values: Record<string, Record<string, Words>> = {

@@ -8,23 +8,30 @@ export interface EventLine {
   readonly event: string;
   /** As they stand in the line. */
   readonly params: JsonText | undefined;
+  /** By what an outbox knows the event again. */
+  readonly key: string | undefined;
 }
 
 /**
  * Reads a line: `{"event":…,"params":…}`, or what `listen --json` writes, with a
- * `method` as the event and other members that are ignored.
+ * `method` as the event and other members that are ignored. With `mayHaveKey` a
+ * line may also have a `"key"`.
  *
  * @throws {UsageError} that says what is wrong with it.
  */
-export function parseEventLine(line: string): EventLine {
+export function parseEventLine(line: string, mayHaveKey = false): EventLine {
   const value = parse(line);
-  const event = eventOf(value);
+  const event = eventOf(value, mayHaveKey ? [...MEMBERS, "key"] : MEMBERS);
   const { params } = value;
-  if (params === undefined) return { event, params };
+  const key = mayHaveKey ? value["key"] : undefined;
+  if (key !== undefined && typeof key !== "string") {
+    throw new UsageError(`its "key" is not a text`);
+  }
+  if (params === undefined) return { event, params, key };
   if (typeof params !== "object" || params === null) {
     throw new UsageError(`its "params" are neither an object nor an array`);
   }
-  return { event, params: new JsonText(recordedText(value, line)) };
+  return { event, params: new JsonText(recordedText(value, line)), key };
 }
 
 /**
@@ -45,6 +52,8 @@ function recordedText(value: Record<string, unknown>, line: string): string {
   throw new UsageError(`its "paramsText" is not the text of its "params"`);
 }
 
+const MEMBERS: readonly string[] = ["event", "params"];
+
 function parse(line: string): Record<string, unknown> {
   let value: unknown;
   try {
@@ -60,7 +69,10 @@ function parse(line: string): Record<string, unknown> {
   );
 }
 
-function eventOf(value: Record<string, unknown>): string {
+function eventOf(
+  value: Record<string, unknown>,
+  members: readonly string[],
+): string {
   const isOfListen = value["event"] === undefined &&
     value["method"] !== undefined;
   const name = isOfListen ? "method" : "event";
@@ -70,9 +82,12 @@ function eventOf(value: Record<string, unknown>): string {
   }
   if (isOfListen) return event;
   for (const name in value) {
-    if (name === "event" || name === "params") continue;
+    if (members.includes(name)) continue;
+    const known = members.map((member) => JSON.stringify(member));
     throw new UsageError(
-      `it has ${JSON.stringify(name)}, expected "event" and "params" only`,
+      `it has ${JSON.stringify(name)}, expected ${
+        new Intl.ListFormat("en").format(known)
+      } only`,
     );
   }
   return event;

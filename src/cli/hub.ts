@@ -11,6 +11,7 @@ import { DELIVERY_OPTIONS, toDeliveryOptions } from "./delivery_options.ts";
 import { raiserOf } from "./hub_deliveries.ts";
 import { HUB_HTTP_OPTIONS, type HubHttp, hubHttpOf } from "./hub_http.ts";
 import { HubLog, toLogLevel } from "./hub_log.ts";
+import type { HubOutbox, HubOutboxSettings } from "./hub_outbox.ts";
 import { interruption, within } from "./interrupt.ts";
 import { stderr } from "./output.ts";
 
@@ -51,6 +52,11 @@ Options:
   --metrics <address>           serve /metrics and /health there too
   --log-level <level>           debug (each delivery), info (the default), warn
                                 or error
+  --outbox <file>               keep events in this file until servers have
+                                confirmed them, and keep who subscribed; --sync
+                                goes without saying
+  --key-param <name>            with --outbox, send the event's key too, as a
+                                param
   --json                        log JSON objects
   -h, --help                    print this
 
@@ -65,9 +71,18 @@ when the log cannot be written; it counts the lines that are lost, and says how
 many when the log can be written again. Ctrl-C ends it when the deliveries under
 way are done, after two seconds at most. A second Ctrl-C ends it at once.
 
+With --outbox an event that is raised is safe when that is answered, and so is a
+subscription, also those of --subscribe: after a restart, and after a crash, the
+hub goes on with both. An event may come twice after a crash, never be lost; the
+server knows it again by its key. Events that a server answers with an error are
+set aside: see "event-jsonrpc outbox --help". The log has a line for each of
+those, and one when a server is not reached. The outbox needs --allow-read and
+--allow-write of the file, and of those beside it that have -wal, -shm, -lock
+and -ballast behind its name; best of a folder of its own.
+
 Exit codes:
   0         stopped by Ctrl-C or by SIGTERM
-  1         it cannot listen at that address
+  1         it cannot listen at that address, or cannot use the outbox
   2         wrong use
   130, 143  interrupted (by Ctrl-C, by SIGTERM) with deliveries under way
 `;
@@ -83,6 +98,8 @@ export const hub: Command = {
     publish: "list",
     subscribe: "list",
     allow: "list",
+    outbox: "text",
+    "key-param": "text",
     json: "flag",
     "log-level": "text",
     ...HUB_HTTP_OPTIONS,
@@ -106,20 +123,36 @@ async function run(given: Arguments): Promise<number> {
     else stderr.print(printable(`warning: ${message}`));
   };
   const serve = hubHttpOf(given, address);
+  const options = await toDeliveryOptions(given);
+  const path = text("outbox");
+  if (path === undefined && has("key-param")) {
+    throw new UsageError(
+      "--key-param is given without --outbox, expected both",
+    );
+  }
   const tally = new DeliveryTally();
   const telemetry = startTelemetry();
   const events = new EventInterface({
-    ...await toDeliveryOptions(given),
+    ...options,
+    ...path !== undefined && { syncMode: true },
     onWarning: warn,
     onDelivery: joinHooks(tally.onDelivery, telemetry?.onDelivery),
   });
+  const outbox = path === undefined ? undefined : await openHubOutbox(
+    given,
+    { path, events, options, log },
+  );
   for (const event of texts("publish")) events.publish(event);
-  for (const text of texts("subscribe")) subscribe(events, text);
+  for (const text of texts("subscribe")) {
+    const { event, socket } = toSubscription(text);
+    if (outbox === undefined) events.subscribe(event, socket);
+    else await outbox.subscribe(event, socket, {});
+  }
 
   const raise = raiserOf(events, log);
   let http: HubHttp;
   try {
-    http = serve({ events, tally, management: { allow, raise } });
+    http = serve({ events, tally, outbox, management: { allow, raise } });
   } catch (error) { // a ListenError
     stderr.fail((error as Error).message);
     await stderr.flush();
@@ -129,10 +162,11 @@ async function run(given: Arguments): Promise<number> {
   isListening = true;
 
   const stopping = Promise.withResolvers<void>();
-  let isDelivered = false;
+  let isDelivered = outbox !== undefined; // what it keeps is not lost
   async function end(): Promise<number> {
     await stopping.promise;
     await http.end(); // a request may be half sent
+    await outbox?.close();
     await events.flush();
     isDelivered = true;
     await events.close();
@@ -146,12 +180,20 @@ async function run(given: Arguments): Promise<number> {
   return isDelivered ? 0 : code;
 }
 
-function subscribe(events: EventInterface, text: string): void {
+async function openHubOutbox(
+  given: Arguments,
+  settings: HubOutboxSettings,
+): Promise<HubOutbox> {
+  const { HubOutbox } = await import("./hub_outbox.ts");
+  return await HubOutbox.open(given, settings);
+}
+
+function toSubscription(text: string): { event: string; socket: string } {
   const [, event, socket] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (event === undefined || socket === undefined) {
     throw new UsageError(
       `--subscribe is ${JSON.stringify(text)}, expected <event>=<socket>`,
     );
   }
-  events.subscribe(event, socket);
+  return { event, socket };
 }

@@ -12,6 +12,7 @@ import {
 import { type ManagementOptions, manageOverHttp } from "../opensips/mod.ts";
 import { formatAddress } from "./address.ts";
 import type { Arguments, OptionKinds } from "./arguments.ts";
+import type { HubOutbox } from "./hub_outbox.ts";
 import {
   type HttpService,
   serveHttp,
@@ -34,6 +35,7 @@ export interface HubHttp {
 export interface Hub {
   readonly events: EventInterface;
   readonly tally: DeliveryTally;
+  readonly outbox: HubOutbox | undefined;
   readonly management: ManagementOptions;
 }
 
@@ -52,11 +54,12 @@ export function hubHttpOf(
   const metricsAddress = metrics === undefined
     ? undefined
     : toHttpAddress("--metrics", metrics);
-  return ({ events, tally, management }) => {
+  return ({ events, tally, outbox, management }) => {
+    const view = outbox?.view;
     const stopping = new AbortController();
     const { signal } = stopping;
     const operations: Operations = {
-      metrics: () => hubMetrics(events, tally),
+      metrics: () => hubMetrics(events, tally, view),
       notReady: () => signal.aborted ? ["it is stopping"] : [],
     };
     const services: HttpService[] = [];
@@ -66,7 +69,8 @@ export function hubHttpOf(
         token,
         signal,
         operations,
-        fallback: manageOverHttp(events, management),
+        outbox: view,
+        fallback: manageOverHttp(events, { ...management, outbox }),
       }),
     );
     services.push(hub);

@@ -54,7 +54,7 @@ export class HubLog {
     this.#format = isJson ? formatLogJson : formatLogEntry;
     this.#lines = new Log(sink, {
       formatLost: (lost) =>
-        this.#note("error", { lost }, `${lost} lines could not be logged`),
+        this.#line("error", { lost }, `${lost} lines could not be logged`),
       onFailure,
     });
   }
@@ -73,8 +73,13 @@ export class HubLog {
 
   /** Writes a warning. */
   warn(warning: string): void {
-    if (LOG_LEVELS.indexOf("warn") < LOG_LEVELS.indexOf(this.#level)) return;
-    this.#lines.print(this.#note("warn", { warning }, warning));
+    this.note("warn", { warning }, warning);
+  }
+
+  /** Writes a line: its members as JSON, or its text. */
+  note(level: LogLevel, members: object, text: string): void {
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.#level)) return;
+    this.#lines.print(this.#line(level, members, text));
   }
 
   /** Resolves when each line is written or counted as lost. */
@@ -82,7 +87,7 @@ export class HubLog {
     return this.#lines.flush();
   }
 
-  #note(level: LogLevel, members: object, text: string): string {
+  #line(level: LogLevel, members: object, text: string): string {
     const time = new Date().toISOString();
     return printable(
       this.#isJson

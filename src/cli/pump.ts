@@ -44,23 +44,41 @@ Options:
   --key <file>          the private key of that certificate
   --server-name <name>  the name that its server's certificate is for
   --window <n>          how many events may be under way (default 1000)
+  --outbox <file>       keep events in this file until the server has confirmed
+                        them: what a crash or a dead server leaves goes out at
+                        the next start; then --window is 1 by default, so that
+                        they arrive in order, and --sync goes without saying
+  --ack                 with --outbox, print on standard output the number (from
+                        1) of the line up to which all is safe, each time
+  --give-up-after <ms>  with --outbox, how long to go on at the end of the input
+                        (default: until all is delivered)
+  --key-param <name>    with --outbox, send the event's key too, as a param
   --strict              stop at a line that is wrong, instead of skipping it
   --failed <file>       add the lines that failed or were wrong to this file, as
-                        they came; it needs --allow-write=<file>
+                        they came, with --outbox those that were wrong; it
+                        needs --allow-write=<file>
   --json                print the summary as one JSON object
   --quiet               print errors only, or with --json also the summary
   -h, --help            print this
+
+With --outbox a line may have a "key", a text by which its event is known again:
+the same key is stored once. An event may come twice after a crash, never be
+lost; the server knows it again by its key. An event that the server answers
+with an error is set aside: see "event-jsonrpc outbox --help". The outbox needs
+--allow-read and --allow-write of the file, and of those beside it that have
+-wal, -shm, -lock and -ballast behind its name; best of a folder of its own.
 
 The exit code tells the worst that happened, in the order 1, 4, 3, 2, 0; or that
 it was interrupted before the end of its input.
 
 Exit codes:
   0         all events were sent or, with --sync, confirmed
-  1         an event was not delivered
+  1         an event was not delivered; with --outbox it is kept
   2         a line was wrong; or wrong use, and nothing was sent
   3         the server answered with an error
   4         an event timed out
-  130, 143  interrupted (by Ctrl-C, by SIGTERM) before the end of the input
+  130, 143  interrupted (by Ctrl-C, by SIGTERM) before the end of the input, or
+            with --outbox before all was delivered
 `;
 
 /** What an event may take in a queue, beside its line. */
@@ -74,6 +92,10 @@ export const pump: Command = {
     window: "text",
     strict: "flag",
     failed: "text",
+    outbox: "text",
+    ack: "flag",
+    "give-up-after": "text",
+    "key-param": "text",
     json: "flag",
     quiet: "flag",
   },
@@ -88,7 +110,10 @@ async function run(given: Arguments): Promise<number> {
       `${JSON.stringify(extra)} is one argument too many, expected one socket`,
     );
   }
-  const window = toInteger(text("window"), "--window", 1, 1_000_000) ?? 1000;
+  const path = text("outbox");
+  checkOutboxOptions(given);
+  const window = toInteger(text("window"), "--window", 1, 1_000_000) ??
+    (path === undefined ? 1000 : 1);
   const warn = onceEach((message) => {
     if (!has("quiet")) stderr.print(printable(`warning: ${message}`));
   });
@@ -110,6 +135,12 @@ async function run(given: Arguments): Promise<number> {
     isKept = false;
     failures.failed(`cannot write --failed: ${error.message}`);
   });
+  if (path !== undefined) {
+    const { pumpByOutbox } = await import("./pump_outbox.ts");
+    const settings = { path, socket: socket!, options, window, failedFile };
+    const code = await pumpByOutbox(given, settings);
+    return isKept || code !== 0 ? code : 1;
+  }
   const start = performance.now();
   const events = new EventInterface(options);
   const outage = new Outage(socket!, tell);
@@ -157,6 +188,15 @@ async function run(given: Arguments): Promise<number> {
   await stdout.flush();
   await stderr.flush();
   return interruptedBy ?? (isKept ? pumping.code : 1);
+}
+
+/** Refuses what has a meaning with an outbox only. */
+function checkOutboxOptions({ has }: Arguments): void {
+  if (has("outbox")) return;
+  for (const name of ["ack", "give-up-after", "key-param"]) {
+    if (!has(name)) continue;
+    throw new UsageError(`--${name} is given without --outbox, expected both`);
+  }
 }
 
 /** Takes lines to the end of the input; resolves to an exit code if it is interrupted before. */

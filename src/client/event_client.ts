@@ -134,6 +134,11 @@ export class EventClient<Events extends EventMap = AnyEvents>
     return formatSocket(this.#target);
   }
 
+  /** Whether events go out as requests, which the server confirms. */
+  get syncMode(): boolean {
+    return this.#settings.syncMode;
+  }
+
   /** A snapshot of the counters. */
   get stats(): EventClientStats {
     return this.#shell.stats;

@@ -23,9 +23,14 @@ import { readMessage } from "../protocol/request.ts";
 import {
   commandsOf,
   type IsAllowed,
-  type RaiseEvent,
   type RunCommand,
 } from "./manage_commands.ts";
+import {
+  directly,
+  type EventKeeper,
+  guarded,
+  type RaiseEvent,
+} from "./keeper.ts";
 
 /** Who asks for a subscription. */
 export interface Asker {
@@ -48,11 +53,18 @@ export interface ManagementOptions {
     | undefined;
   /**
    * Raises an event for `raise_event`, which responds when this has resolved: so
-   * that an event may be kept first, or that somebody sees what becomes of it.
-   * By default it is raised by the Event Interface, and `raise_event` does not
-   * wait for its deliveries.
+   * that somebody sees what becomes of it. By default it is raised by the Event
+   * Interface, and `raise_event` does not wait for its deliveries. With an
+   * `outbox` it is not called.
    */
   raise?: RaiseEvent | undefined;
+  /**
+   * An outbox in front of `events`: then it keeps the subscriptions that are made
+   * and the events that are raised, and each command is answered when that is
+   * safe; 500 says that it cannot be kept. By default nothing is kept, and
+   * `raise_event` is answered before the event is delivered.
+   */
+  outbox?: EventKeeper | undefined;
 }
 
 /** Options of {@linkcode manage}. */
@@ -73,7 +85,7 @@ const MAX_BATCH = 100;
  * | `event_subscribe`, `evi:subscribe` | `event`, `socket`, `expire` (in seconds, 3600 if absent; 0 ends the subscription) | `"OK"` |
  * | `events_list`, `evi:list` | | `{"Events":[{"name","id"}]}` |
  * | `subscribers_list`, `evi:subscribers` | `event`, `socket`, both may be absent | events and their subscribers |
- * | `raise_event`, `evi:raise` | `event`, `params` (an array, an object, or a text that holds one of them as JSON) | `"OK"`, before it is delivered |
+ * | `raise_event`, `evi:raise` | `event`, `params` (an array, an object, or a text that holds one of them as JSON) | `"OK"`, before it is delivered; with an outbox when it is safe |
  * | `which`, `core:which` | `command`, may be absent | the names of these commands, or the params that one takes |
  *
  * Params are named or positional. The commands, their results and the codes of
@@ -119,9 +131,12 @@ export type Manager = (
 /** Makes the function that responds to all requests: see {@linkcode manage}. */
 export function managerOf(
   events: EventInterface,
-  { allow = () => true, raise }: ManagementOptions,
+  { allow = () => true, raise, outbox }: ManagementOptions,
 ): Manager {
-  const run = commandsOf(events, raise);
+  const keeper = outbox === undefined
+    ? directly(events, raise)
+    : guarded(outbox);
+  const run = commandsOf(events, keeper);
   return async (text, asker) => {
     const isAllowed: IsAllowed = async (socket) =>
       await allow(socket, asker) === true;

@@ -17,6 +17,7 @@ import type { EventSocket } from "../protocol/socket.ts";
 import { parseTarget } from "../protocol/virtual_socket.ts";
 import { JsonText } from "../protocol/json.ts";
 import { DEFAULT_EXPIRE } from "./expire.ts";
+import type { EventKeeper } from "./keeper.ts";
 import {
   type Forms,
   matchParams,
@@ -35,9 +36,6 @@ export type RunCommand = (
 /** Whether events may go to a socket. */
 export type IsAllowed = (socket: EventSocket) => Promise<boolean>;
 
-/** Raises an event; rejects if its params are wrong. */
-export type RaiseEvent = (event: string, params: JsonText) => Promise<unknown>;
-
 /** A command with the params that it takes. */
 interface Command {
   forms: Forms;
@@ -46,14 +44,15 @@ interface Command {
 
 const OK = "OK";
 
-/** Makes the function that runs the commands which manage `events`. */
+/**
+ * Makes the function that runs the commands which manage `events`, whose events
+ * and subscriptions go by way of `keeper`.
+ */
 export function commandsOf(
   events: EventInterface,
-  // What is wrong with params is known at once; deliveries take their time.
-  raise: RaiseEvent = (event, params) =>
-    Promise.race([events.raise(event, params), undefined]),
+  keeper: EventKeeper,
 ): RunCommand {
-  const commands = tableOf(events, raise);
+  const commands = tableOf(events, keeper);
   return (method, params, isAllowed) => {
     const command = commands.get(method);
     if (command === undefined) {
@@ -65,11 +64,12 @@ export function commandsOf(
 
 function tableOf(
   events: EventInterface,
-  raiseEvents: RaiseEvent,
+  keeper: EventKeeper,
 ): ReadonlyMap<string, Command> {
   const subscribe: Command = {
     forms: [["event", "socket"], ["event", "socket", "expire"]],
-    run: (params, isAllowed) => eventSubscribe(events, params, isAllowed),
+    run: (params, isAllowed) =>
+      eventSubscribe(events, keeper, params, isAllowed),
   };
   const list: Command = {
     forms: [[]],
@@ -83,7 +83,7 @@ function tableOf(
   };
   const raise: Command = {
     forms: [["event"], ["event", "params"]],
-    run: (params) => raiseEvent(events, params, raiseEvents),
+    run: (params) => raiseEvent(events, keeper, params),
   };
   const which: Command = {
     forms: [[], ["command"]],
@@ -113,6 +113,7 @@ function tableOf(
 
 async function eventSubscribe(
   events: EventInterface,
+  keeper: EventKeeper,
   params: ParamTexts,
   isAllowed: IsAllowed,
 ): Promise<string> {
@@ -124,14 +125,14 @@ async function eventSubscribe(
   checkPublished(events, event);
   const sockets = socketsOf(socket);
   if (expire === 0) {
-    events.unsubscribe(event, socket);
+    await keeper.unsubscribe(event, socket);
     return OK;
   }
   for (const socket of sockets) {
     if (!await isAllowed(socket)) throw new ServerError(403, "Forbidden");
   }
   checkPublished(events, event); // it may have been taken back meanwhile
-  events.subscribe(event, socket, { expire });
+  await keeper.subscribe(event, socket, { expire });
   return OK;
 }
 
@@ -208,17 +209,18 @@ type ShownSubscriber = Subscriber & {
 function showAt(now: number): (subscriber: ShownSubscriber) => unknown {
   return ({ socket, expire, expiresAt }) => {
     if (expire === undefined) return { socket, expire: "never" };
+    const seconds = Math.ceil(expire); // of one that was kept a part is over
     const ttl = expiresAt === undefined
-      ? expire
+      ? seconds
       : Math.ceil((expiresAt - now) / 1000);
-    return { socket, expire, ttl: ttl > 0 ? ttl : "expired" };
+    return { socket, expire: seconds, ttl: ttl > 0 ? ttl : "expired" };
   };
 }
 
 async function raiseEvent(
   events: EventInterface,
+  keeper: EventKeeper,
   params: ParamTexts,
-  raise: RaiseEvent,
 ): Promise<string> {
   const event = textOf(params, "event");
   if (!events.isPublished(event)) {
@@ -228,7 +230,7 @@ async function raiseEvent(
     throw new ServerError(480, "Temporarily Unavailable");
   }
   try {
-    await raise(event, eventParamsOf(params.get("params")));
+    await keeper.raise(event, eventParamsOf(params.get("params")));
   } catch (error) {
     if (error instanceof ParamsError) throw badParams(error.message);
     throw error;

@@ -14,7 +14,7 @@ export {
   type ManagementOptions,
   type ManageOptions,
 } from "./manage.ts";
-export type { RaiseEvent } from "./manage_commands.ts";
+export type { EventKeeper, RaiseEvent } from "./keeper.ts";
 export {
   manageOverHttp,
   type ManageOverHttpInfo,

@@ -51,6 +51,8 @@ export class LocalStore implements EventStore {
   readonly #maxEvents: number;
   readonly #maxBytes: number;
   readonly #commits: Commits;
+  /** Targets that had no room for an event in this turn of the event loop. */
+  readonly #refusing = new Set<string>();
   /** Counted when they are first needed. */
   #counts: Map<string, Count> | undefined;
   #deliverer: LocalDeliverer | undefined;
@@ -238,16 +240,28 @@ export class LocalStore implements EventStore {
       .map(([target]) => target);
   }
 
-  /** Counts a row in, if it may be kept. */
+  /**
+   * Counts a row in, if it may be kept. A smaller one that is raised in the same
+   * turn must not take the place of one that found no room, and may find it later:
+   * it would come first.
+   */
   #reserve(row: Row): boolean {
-    const count = this.#allCounts().get(row.target);
-    if (count !== undefined) {
-      const events = count.kept + count.setAside;
-      if (events >= this.#maxEvents) return false;
-      if (count.bytes + row.bytes > this.#maxBytes) return false;
-    } else if (row.bytes > this.#maxBytes) return false;
-    this.#count(row, 1);
-    return true;
+    if (this.#refusing.has(row.target)) return false;
+    if (this.#hasRoom(row)) {
+      this.#count(row, 1);
+      return true;
+    }
+    if (row.bytes > this.#maxBytes) return false;
+    if (this.#refusing.size === 0) afterTurn(() => this.#refusing.clear());
+    this.#refusing.add(row.target);
+    return false;
+  }
+
+  #hasRoom({ target, bytes }: Row): boolean {
+    const count = this.#allCounts().get(target);
+    if (count === undefined) return bytes <= this.#maxBytes;
+    return count.kept + count.setAside < this.#maxEvents &&
+      count.bytes + bytes <= this.#maxBytes;
   }
 
   #count(row: Row, change: 1 | -1): void {
@@ -286,6 +300,7 @@ export class LocalStore implements EventStore {
 
   #recount(): void {
     this.#counts = undefined;
+    this.#refusing.clear();
     this.#deliverer?.rewind(this.#targets());
   }
 }

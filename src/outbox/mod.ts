@@ -1,8 +1,8 @@
 /**
  * Events that outlive a crash: {@linkcode Outbox} keeps each event in a store
  * until its targets have confirmed it. {@linkcode openSqlite} opens a store in a
- * file, {@linkcode memoryStore} makes one for tests, {@linkcode EventStore} is
- * what others have to be. At the receiving end, {@linkcode deduplicate} acts
+ * file, {@linkcode jetstream} one that many machines share, {@linkcode memoryStore}
+ * makes one for tests, {@linkcode EventStore} is what others have to be. At the receiving end, {@linkcode deduplicate} acts
  * once on an event that comes twice.
  *
  * @example Keep an event until it is confirmed
@@ -33,6 +33,13 @@ export type { OutboxStats } from "./stats.ts";
 export { deduplicate, type DeduplicateOptions } from "./deduplicate.ts";
 export { openSqlite, type SqliteOptions } from "./sqlite.ts";
 export { memoryStore } from "./memory.ts";
+export { jetstream, type JetStreamOptions } from "./jetstream.ts";
+export type {
+  NatsClient,
+  NatsConnection,
+  NatsHeaders,
+  NatsMessage,
+} from "./nats.ts";
 export type { StoreBounds } from "./local_store.ts";
 export { backoff, type BackoffOptions } from "./backoff.ts";
 export {

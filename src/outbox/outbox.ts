@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { EventClient } from "../client/event_client.ts";
+import { EventClient } from "../client/event_client.ts";
 import type { AnyEventInterface } from "../events/event_interface.ts";
 import { quote } from "../protocol/errors.ts";
 import type { EventParams } from "../protocol/params.ts";
+import { parseTarget } from "../protocol/virtual_socket.ts";
 import { type Carrier, carrierOf } from "./carrier.ts";
 import { Courier, type CourierHooks, type CourierOptions } from "./courier.ts";
 import { OutboxFullError, StoreError } from "./errors.ts";
@@ -15,7 +16,14 @@ import { checkEvent, checkKey, KeySource } from "./keys.ts";
 import { checkOptions, type OutboxOptions } from "./options.ts";
 import { textOf, withParam } from "./params.ts";
 import { newCounters, type OutboxStats, sumOf } from "./stats.ts";
-import type { Appended, Deliverer, EventStore, KeptEvent } from "./store.ts";
+import type {
+  Appended,
+  Deliverer,
+  EventStore,
+  KeptEvent,
+  KeptSubscription,
+} from "./store.ts";
+import { change } from "./wait.ts";
 
 /** Options of {@linkcode Outbox.raise}. */
 export interface OutboxRaiseOptions {
@@ -25,6 +33,11 @@ export interface OutboxRaiseOptions {
    * stored again. Absent: one is drawn.
    */
   key?: string | undefined;
+  /**
+   * Where the event goes, instead of to the client's socket or to the subscribers:
+   * a socket, plain or virtual; of a client, one of its own host and port.
+   */
+  socket?: string | undefined;
 }
 
 /** The events of an {@linkcode Outbox}, for `addEventListener`. */
@@ -42,9 +55,6 @@ export interface OutboxEventMap {
   /** The store, or `retryOn`, has failed; what is kept stays. */
   error: CustomEvent<{ error: unknown }>;
 }
-
-/** How often `flush` looks, in case that others deliver from the store too. */
-const LOOK_MS = 1000;
 
 /**
  * An outbox in front of a client or an Event Interface. An event that is raised
@@ -112,7 +122,8 @@ export class Outbox extends EventTarget implements AsyncDisposable {
    * client must have `syncMode`; an interface is delivered by in sync mode
    * whatever its options are.
    *
-   * @throws {TypeError} if an option has the wrong type.
+   * @throws {TypeError} if an option has the wrong type, or the client is without
+   * `syncMode`.
    * @throws {RangeError} if an option is out of its range.
    */
   constructor(
@@ -121,6 +132,13 @@ export class Outbox extends EventTarget implements AsyncDisposable {
     options: OutboxOptions = {},
   ) {
     super();
+    if (target instanceof EventClient && !target.syncMode) {
+      throw new TypeError(
+        `Cannot keep events for ${
+          quote(target.socket)
+        }: its client has no syncMode, and only then an event is confirmed`,
+      );
+    }
     const { keyParam, timeoutMs, ...courierOptions } = checkOptions(options);
     this.#store = store;
     this.#carrier = carrierOf(target);
@@ -143,7 +161,8 @@ export class Outbox extends EventTarget implements AsyncDisposable {
    *   or the outbox is closed;
    * - {@linkcode ParamsError}: JSON cannot carry `params`, or one of them has the
    *   name of `keyParam`;
-   * - `TypeError`: `event` or `key` is not a text that can be kept.
+   * - `TypeError`: `event` or `key` is not a text that can be kept;
+   * - {@linkcode SocketSyntaxError}: `socket` is not a socket.
    */
   raise(
     event: string,
@@ -216,7 +235,7 @@ export class Outbox extends EventTarget implements AsyncDisposable {
           if (kept > 0) this.#begin(target);
         }
       }
-      await waitFor(changed, signal);
+      await change(changed, signal);
       signal?.throwIfAborted();
       if (this.#state === "closed") {
         throw new StoreError("closed", "Cannot flush: the outbox is closed");
@@ -255,6 +274,8 @@ export class Outbox extends EventTarget implements AsyncDisposable {
     const deliverer = await this.#store.deliver({
       window: this.#options.window,
       onTarget: (target) => this.#begin(target),
+      onSubscription: (subscription, isKept) =>
+        this.#follow(subscription, isKept),
     });
     // Closed meanwhile: then somebody else may deliver.
     if (this.#state === "closed") return await deliverer.close();
@@ -263,6 +284,14 @@ export class Outbox extends EventTarget implements AsyncDisposable {
       this.#carrier.subscribe(subscription);
     }
     if (this.#state === "starting") this.#state = "open";
+  }
+
+  /** Does what another process has done to its subscriptions. */
+  #follow(subscription: KeptSubscription, isKept: boolean): void {
+    if (this.#state === "closed") return;
+    const { event, socket } = subscription;
+    if (isKept) this.#carrier.subscribe(subscription);
+    else this.#carrier.unsubscribe(event, socket);
   }
 
   #forgetFailure(): void {
@@ -279,14 +308,19 @@ export class Outbox extends EventTarget implements AsyncDisposable {
   async #raise(
     event: string,
     params: EventParams,
-    { key: given }: OutboxRaiseOptions,
+    { key: given, socket }: OutboxRaiseOptions,
   ): Promise<string> {
     checkEvent(event);
     if (given !== undefined) checkKey(given);
+    const target = socket === undefined
+      ? undefined
+      : parseTarget(socket).socket;
     const text = textOf(params, this.#keyParam);
     if (this.#state !== "open") await this.#whenOpen();
     const key = given ?? this.#keys.next();
-    const targets = this.#carrier.targets(event);
+    const targets = target === undefined
+      ? this.#carrier.targets(event)
+      : [target];
     if (targets.length === 0) return key;
     const raisedAt = Date.now();
     const isKeyGiven = given !== undefined;
@@ -394,18 +428,4 @@ export class Outbox extends EventTarget implements AsyncDisposable {
     this.#tellChanged();
     await this.#deliverer?.close();
   }
-}
-
-/** Waits for a change, at most for a while. */
-async function waitFor(
-  changed: Promise<void>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  let end!: () => void;
-  const ended = new Promise<void>((resolve) => end = resolve);
-  const timer = setTimeout(end, LOOK_MS);
-  signal?.addEventListener("abort", end);
-  await Promise.race([changed, ended]);
-  clearTimeout(timer);
-  signal?.removeEventListener("abort", end);
 }

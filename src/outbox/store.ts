@@ -130,6 +130,13 @@ export interface DeliverOptions {
    * resolved to none. Called more often, it does no harm.
    */
   onTarget: (target: string) => void;
+  /**
+   * Called when another process has kept, renewed or removed a subscription. A
+   * store that one process uses never calls it.
+   */
+  onSubscription?:
+    | ((subscription: KeptSubscription, isKept: boolean) => void)
+    | undefined;
 }
 
 /**

@@ -16,6 +16,7 @@ import { commands } from "./sections/commands.ts";
 import { faults } from "./sections/faults.ts";
 import { eventInterface } from "./sections/interface.ts";
 import { interfaceMemory } from "./sections/interface_memory.ts";
+import { jetstream } from "./sections/jetstream.ts";
 import { latency } from "./sections/latency.ts";
 import { memory } from "./sections/memory.ts";
 import { notifications } from "./sections/notifications.ts";
@@ -39,6 +40,7 @@ const SECTIONS: Record<string, (options: Options) => Promise<Section>> = {
   commands,
   splitter,
   outbox,
+  jetstream,
   faults,
 };
 /** What a quick run leaves out: it counts what others lose. */

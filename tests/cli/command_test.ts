@@ -197,7 +197,7 @@ const WRONG: [args: string[], error: string, help?: string][] = [
   ],
   [
     [],
-    "no command is given, expected raise, pump, listen, hub, events, or completions",
+    "no command is given, expected raise, pump, listen, hub, outbox, events, or completions",
   ],
   [["rasie"], `unknown command "rasie", did you mean "raise"?`],
   [["lisen", "8080"], `unknown command "lisen", did you mean "listen"?`],

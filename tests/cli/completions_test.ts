@@ -76,6 +76,8 @@ const OFFERS: [typed: string, offered: string[]][] = [
   ["event-jsonrpc raise -- --", []],
   ["event-jsonrpc raise ./", []], // no files: there are none to give
   ["event-jsonrpc completions ", ["bash", "fish", "zsh"]],
+  ["event-jsonrpc outbox ", ["drop", "list", "retry", "show"]],
+  ["event-jsonrpc outbox list --s", ["--set-aside"]],
   ["event-jsonrpc help l", ["listen"]],
   ["event-jsonrpc nonsense --", []],
   ["event-jsonrpc raise jsonrpc:127.0.0.1:8080 E_PIKE", ["E_PIKE_BLOCKED"]],
@@ -151,6 +153,7 @@ const LINES = [
   ["--ver\t", "--version"],
   ["hub --publ\tE_X --publ\tE_Y", "hub --publish=E_X --publish=E_Y"],
   ["completions z\t", "completions zsh"],
+  ["outbox re\t", "outbox retry"],
   ["help li\t", "help listen"],
   ["raise ./deno.j\t", "raise ./deno.j"],
   ["raise -- --sy\t", "raise -- --sy"],

@@ -36,8 +36,36 @@ Deno.test("parseEventLine() takes what listen --json writes", {
       [`{"method":"m","id":5,"peer":"127.0.0.1:1","time":"","more":[1]}`, "m"],
     ] as const
   ) {
-    assertEquals(parseEventLine(line), { event, params: undefined });
+    const expected = { event, params: undefined, key: undefined };
+    assertEquals(parseEventLine(line), expected);
   }
+});
+
+Deno.test("parseEventLine() takes a key where there may be one", {
+  permissions: "none",
+}, () => {
+  for (const name of ["event", "method"]) {
+    const line = (key: string) => `{"${name}":"E","params":[1],"key":${key}}`;
+    assertEquals(parseEventLine(line(`"call-17"`), true).key, "call-17");
+    assertEquals(parseEventLine(`{"${name}":"E"}`, true).key, undefined);
+    for (const key of ["17", "null", `["a"]`]) {
+      assertThrows(
+        () => parseEventLine(line(key), true),
+        UsageError,
+        `its "key" is not a text`,
+      );
+    }
+  }
+  assertThrows(
+    () => parseEventLine(`{"event":"E","key":"k"}`),
+    UsageError,
+    `it has "key", expected "event" and "params" only`,
+  );
+  assertThrows(
+    () => parseEventLine(`{"event":"E","keys":"k"}`, true),
+    UsageError,
+    `it has "keys", expected "event", "params", and "key" only`,
+  );
 });
 
 Deno.test("parseEventLine() says what is wrong with a line", {

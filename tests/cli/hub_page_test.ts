@@ -24,7 +24,7 @@ async function startHub(
   args: string[],
   { at = "0", env = {} }: { at?: string; env?: Record<string, string> } = {},
 ) {
-  const hub = start(["hub", at, ...args], "null", env);
+  const hub = start(["hub", at, ...args], "null", { env });
   const line = await hub.errLine();
   const [, url] = /^listening at (http:\S+)$/.exec(line ?? "") ?? [];
   assert(url !== undefined, line);

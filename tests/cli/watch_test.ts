@@ -276,7 +276,7 @@ Deno.test("listen sends a span for each event where OpenTelemetry is on", async 
   await using listening = start(
     ["listen", "0", "--count", "1"],
     "null",
-    telemetryTo(server.addr.port),
+    { env: telemetryTo(server.addr.port) },
   );
   const [, socket] = (await listening.errLine())!.split(" at ");
   await using client = new EventClient(socket!, SYNC);

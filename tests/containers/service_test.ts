@@ -1,4 +1,4 @@
-// The service of the README: its unit and its container, as far as they can be
+// The service of the command's guide: its unit and its container, as far as they can be
 // tried where there is no systemd that runs, and no image to be had.
 
 import { assert, assertEquals } from "@std/assert";
@@ -8,12 +8,12 @@ import { freePort, send, serve } from "../helpers/tcp.ts";
 import { bundle } from "../packages/bundle.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+const guide = await Deno.readTextFile(new URL("src/cli/README.md", ROOT));
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** The only block of the README in a language. */
+/** The only block of the guide in a language. */
 function block(language: string): string {
-  const blocks = readme.split("\n```" + language + "\n").slice(1);
+  const blocks = guide.split("\n```" + language + "\n").slice(1);
   assertEquals(blocks.length, 1);
   return blocks[0].split("\n```\n")[0];
 }
@@ -23,13 +23,13 @@ const BUNDLE = "event-jsonrpc.js";
 const built = await Deno.makeTempDir();
 await bundle(`${built}/${BUNDLE}`);
 Deno.test.afterAll(() => Deno.remove(built, { recursive: true }));
+/** Where the recipes keep their outboxes. */
+const STATE = ["/var/lib/event-jsonrpc", "/data"];
 
-/** The unit, for this machine: with this Deno, and this project. */
+/** The unit, for this machine: with this Deno, and the file just built. */
 function unit(): string {
-  const project = ROOT.pathname.slice(0, -1);
   return block("ini").replaceAll("/usr/local/bin/deno", Deno.execPath())
-    .replaceAll(`/opt/event-jsonrpc/${BUNDLE}`, `${built}/${BUNDLE}`)
-    .replaceAll("/opt/event-jsonrpc", project);
+    .replaceAll(`/opt/event-jsonrpc/${BUNDLE}`, `${built}/${BUNDLE}`);
 }
 
 /** Runs `systemd-analyze` on the unit: what it says. */
@@ -51,7 +51,7 @@ async function analyze(args: string[], text: string): Promise<string> {
 Deno.test({
   ...await needs(
     "systemd-analyze",
-    "the unit in the README passes systemd-analyze verify",
+    "the unit in the guide passes systemd-analyze verify",
   ),
   async fn() {
     const args = ["verify", "--man=no", "--recursive-errors=no"];
@@ -67,7 +67,7 @@ Deno.test({
 Deno.test({
   ...await needs(
     "systemd-analyze",
-    "the unit in the README leaves little exposed",
+    "the unit in the guide leaves little exposed",
   ),
   async fn() {
     // From 0 to 10; that of a unit with no such settings is 9.6.
@@ -79,12 +79,20 @@ Deno.test({
   },
 });
 
-/** Starts `hub`, has it raise an event, and ends it as systemd does. */
+/**
+ * Starts `hub` with a folder for its outbox, has it raise an event, waits until
+ * that is received, and ends it as systemd does.
+ */
 async function raiseThrough(
-  args: string[],
+  given: string[],
   port: number,
   cwd: string | URL,
+  received: Promise<void>,
 ): Promise<void> {
+  const state = await Deno.makeTempDir();
+  const args = given.map((arg) =>
+    STATE.reduce((arg, folder) => arg.replace(folder, state), arg)
+  );
   await using child = new Deno.Command(Deno.execPath(), {
     args,
     cwd,
@@ -112,21 +120,27 @@ async function raiseThrough(
     }),
   });
   assertEquals(await response.json(), { jsonrpc: "2.0", id: 1, result: "OK" });
+  await received;
   child.kill("SIGTERM");
-  assertEquals((await child.status).code, 0); // when what it raised is delivered
+  assertEquals((await child.status).code, 0);
+  const files = Array.from(Deno.readDirSync(state), ({ name }) => name);
+  assert(files.includes("events.db"), "the outbox is in its folder");
+  await Deno.remove(state, { recursive: true });
 }
 
 /** A server that confirms, and the texts that it got. */
 function receiver() {
   const texts: string[] = [];
+  const received = Promise.withResolvers<void>();
   const server = serve(async (conn, reader) => {
     for (let text; (text = await reader.next()) !== undefined;) {
       texts.push(text);
+      received.resolve();
       const { id } = JSON.parse(text);
       await send(conn, `{"jsonrpc":"2.0","id":${id},"result":true}`);
     }
   });
-  return { texts, server };
+  return { texts, server, received: received.promise };
 }
 
 function assertIsBlockIp(texts: string[]): void {
@@ -138,8 +152,8 @@ function assertIsBlockIp(texts: string[]): void {
   }]);
 }
 
-Deno.test("the unit in the README starts a service with permissions that suffice", async () => {
-  const { texts, server } = receiver();
+Deno.test("the unit in the guide starts a service with permissions that suffice", async () => {
+  const { texts, server, received } = receiver();
   await using _ = server;
   const port = freePort();
   const [, command] = /^ExecStart=((?:.*\\\n)*.*)$/m.exec(unit())!;
@@ -147,23 +161,16 @@ Deno.test("the unit in the README starts a service with permissions that suffice
     .replaceAll("8888", `${port}`).replaceAll("8080", `${server.port}`)
     .split(/ +/);
   assertEquals(deno, Deno.execPath());
-  await raiseThrough(args, port, "/");
+  await raiseThrough(args, port, "/", received);
   assertIsBlockIp(texts);
 });
 
-Deno.test("the container in the README has all that it needs", async () => {
-  const { texts, server } = receiver();
+Deno.test("the container in the guide has all that it needs", async () => {
+  const { texts, server, received } = receiver();
   await using _ = server;
   const port = freePort();
   const folder = await Deno.makeTempDir();
   try {
-    const deno = async (args: string[]) => {
-      const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-        args,
-        cwd: folder,
-      }).output();
-      assert(success, decode(stderr));
-    };
     const command: string[] = [];
     for (const line of block("dockerfile").split("\n")) {
       const [instruction, ...words] = line.split(" ");
@@ -171,16 +178,13 @@ Deno.test("the container in the README has all that it needs", async () => {
         case "COPY": {
           const to = `${folder}/${words.pop()}`;
           for (const name of words) {
-            const path = name === BUNDLE
-              ? `${built}/${name}`
-              : new URL(name, ROOT);
-            await copy(path, to.endsWith("/") ? `${to}${name}` : to);
+            assertEquals(name, BUNDLE);
+            await copy(`${built}/${name}`, `${to}${name}`);
           }
           break;
         }
         case "RUN":
-          assertEquals(words.shift(), "deno");
-          await deno(words);
+          assertEquals(words[0], "install"); // the folder of the outbox
           break;
         case "ENTRYPOINT":
         case "CMD":
@@ -192,7 +196,7 @@ Deno.test("the container in the README has all that it needs", async () => {
       arg.replaceAll("app:8080", `127.0.0.1:${server.port}`)
         .replaceAll("0.0.0.0:8888", `127.0.0.1:${port}`)
     );
-    await raiseThrough(args, port, folder);
+    await raiseThrough(args, port, folder, received);
     assertIsBlockIp(texts);
   } finally {
     await Deno.remove(folder, { recursive: true });

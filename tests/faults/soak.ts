@@ -8,8 +8,9 @@
  * all is closed, and accounts are settled: what was confirmed and did not
  * arrive is lost; what arrived twice is duplicated; what arrived and was never
  * raised, or not whole, is corrupt. Beside that, in a thread of its own, a
- * million cases are drawn for each pure function. A seed repeats what is drawn,
- * and not what the network makes of it.
+ * million cases are drawn for each pure function. After that processes that raise
+ * through an outbox are killed, as `tests/outbox/crash.ts` tells. A seed repeats
+ * what is drawn, and not what the network makes of it.
  */
 
 import { assert } from "@std/assert";
@@ -22,6 +23,9 @@ import { type Plan, standBefore } from "./proxy.ts";
 
 /** For each pure function. */
 const CASES = 1_000_000;
+/** How often a process that raises through an outbox is killed, for each window. */
+const KILLS = 200;
+const WINDOWS = [1, 16];
 const MiB = 1024 * 1024;
 /** How much more memory than after the first rounds may be in use. */
 const MAX_GROWTH = 16 * MiB;
@@ -75,6 +79,7 @@ async function soak(): Promise<void> {
   console.log(Object.entries(totals).map((pair) => pair.join(" ")).join(", "));
   const { lost, duplicated, corrupt } = totals;
   if (lost + duplicated + corrupt > 0) Deno.exit(1);
+  for (const window of WINDOWS) await kill(window, seed);
 }
 
 function options(args: string[]): { seed?: number; minutes?: number } {
@@ -108,6 +113,25 @@ function drawAside(seed: number): Promise<string[]> {
     };
     worker.postMessage({ seed, cases: CASES });
   });
+}
+
+/**
+ * Kills processes with an outbox. Not beside the rounds: servers that die leave
+ * their ports to others, and so would get each other's events.
+ */
+async function kill(window: number, seed: number): Promise<void> {
+  const path = new URL("../outbox/crash.ts", import.meta.url).href;
+  const given = { kills: KILLS, window, seed };
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--allow-all", path],
+      ...Object.entries(given).flatMap(([name, n]) => [`--${name}`, `${n}`]),
+    ],
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  if (!success) Deno.exit(1);
 }
 
 function inMiB(bytes: number): string {

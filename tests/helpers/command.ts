@@ -73,11 +73,14 @@ export interface Running extends AsyncDisposable {
 export function start(
   args: string[],
   stdin: "null" | "piped" = "null",
-  env: Record<string, string> = {},
+  { env = {}, permissions }: {
+    env?: Record<string, string>;
+    permissions?: string[];
+  } = {},
 ): Running {
   return running(
     new Deno.Command(Deno.execPath(), {
-      args: denoArgs(args),
+      args: denoArgs(args, permissions),
       env,
       stdin,
       stdout: "piped",

@@ -7,6 +7,7 @@ import {
   type Subscriber,
 } from "../../mod.ts";
 import { manage, type ManageOptions } from "../../src/opensips/mod.ts";
+import { memoryStore, Outbox } from "../../src/outbox/mod.ts";
 import { settled } from "../helpers/fake_time.ts";
 import { gate, TextReader } from "../helpers/tcp.ts";
 
@@ -473,4 +474,67 @@ Deno.test("raise_event raises by `raise`, and responds when that has resolved", 
     raise,
   }) as { code: number };
   assertEquals(code, 400);
+});
+
+Deno.test("manage() keeps what is raised and who subscribed in an outbox", async () => {
+  const received: unknown[] = [];
+  await using server = serveEvents(
+    { port: 0 },
+    ({ params }) => void received.push(params),
+  );
+  const { socket } = server;
+  await using store = memoryStore();
+  {
+    await using events = new EventInterface();
+    await using outbox = new Outbox(store, events);
+    events.publish("E_X");
+    events.publish("E_Y");
+    for (
+      const [event, expire] of [["E_X", 60], ["E_Y", 60], ["E_Y", 0]] as const
+    ) {
+      assertEquals(
+        await ask(events, "event_subscribe", { event, socket, expire }, {
+          outbox,
+        }),
+        "OK",
+      );
+    }
+  }
+  await using events = new EventInterface();
+  await using outbox = new Outbox(store, events);
+  await outbox.ready;
+  // Those that are kept are there again, in whole seconds.
+  assertEquals(await ask(events, "subscribers_list"), {
+    Events: [{ name: "E_X", id: 0, Subscribers: [{ socket, expire: 60 }] }],
+  });
+  const raise = (params: JsonValue) =>
+    ask(events, "raise_event", { event: "E_X", params }, { outbox });
+  assertEquals(await raise({ n: 1 }), "OK");
+  await outbox.flush();
+  assertEquals(received, [{ n: 1 }]);
+});
+
+Deno.test("raise_event is answered when an outbox has kept the event", async () => {
+  await using events = new EventInterface();
+  events.subscribe("E_X", "jsonrpc:127.0.0.1:1");
+  const kept = Promise.withResolvers<unknown>();
+  const outbox = {
+    raise: () => kept.promise,
+    subscribe: () => Promise.reject(new Error("the disk is full")),
+    unsubscribe: () => Promise.resolve(),
+  };
+  let isAnswered = false;
+  const answer = ask(events, "raise_event", ["E_X"], { outbox });
+  answer.then(() => isAnswered = true);
+  await settled();
+  assertEquals(isAnswered, false);
+  kept.resolve("key");
+  assertEquals(await answer, "OK");
+  // What cannot be kept is told.
+  assertEquals(
+    await ask(events, "event_subscribe", ["E_X", "jsonrpc:127.0.0.1:2"], {
+      outbox,
+    }),
+    { code: 500, message: "Server Internal Error", data: "the disk is full" },
+  );
 });

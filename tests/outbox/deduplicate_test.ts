@@ -12,7 +12,8 @@ import {
   Outbox,
   StoreError,
 } from "../../src/outbox/mod.ts";
-import { Folder, KINDS } from "./helpers.ts";
+import { Folder } from "./helpers.ts";
+import { KINDS } from "./kinds.ts";
 
 const SYNC = { syncMode: true, timeoutMs: 10_000 };
 
@@ -118,7 +119,7 @@ Deno.test("deduplicate() throws for options that are none", () => {
 for (const { name, open } of KINDS) {
   Deno.test(`an Outbox and deduplicate() on ${name} act once together`, async () => {
     using folder = new Folder();
-    await using store = open(folder);
+    await using store = await open(folder);
     const acted: unknown[] = [];
     let comings = 0;
     const once = deduplicate(store, ({ params }) => {

@@ -1,13 +1,7 @@
 /** What the tests of the outbox have in common. */
 
 import { serveEvents } from "../../mod.ts";
-import {
-  type EventStore,
-  memoryStore,
-  type NewEvent,
-  openSqlite,
-  type SqliteOptions,
-} from "../../src/outbox/mod.ts";
+import type { NewEvent } from "../../src/outbox/mod.ts";
 
 export const TARGET = "jsonrpc:127.0.0.1:5061";
 
@@ -37,20 +31,6 @@ export class Folder implements Disposable {
     Deno.removeSync(this.path, { recursive: true });
   }
 }
-
-/** A kind of store that runs on this machine. */
-export interface Kind {
-  name: string;
-  open(folder: Folder, options?: SqliteOptions): EventStore;
-}
-
-export const KINDS: Kind[] = [
-  { name: "memoryStore()", open: (_, options) => memoryStore(options) },
-  {
-    name: "openSqlite()",
-    open: (folder, options) => openSqlite(folder.file(), options),
-  },
-];
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];

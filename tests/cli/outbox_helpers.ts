@@ -1,0 +1,53 @@
+// What the tests of the command with an outbox share.
+
+import { denoArgs } from "../helpers/command.ts";
+import { Folder } from "../outbox/helpers.ts";
+
+/** The permissions that the help names, for one file. */
+export function permissionsOf(file: string): string[] {
+  const files = ["", "-wal", "-shm", "-lock", "-ballast"]
+    .map((ending) => file + ending).join();
+  return ["--allow-net", `--allow-read=${files}`, `--allow-write=${files}`];
+}
+
+/** Lines of input, one for each value. */
+export const lines = (values: unknown[]): string =>
+  values.map((value) => JSON.stringify(value) + "\n").join("");
+
+/** An event for each number, of which the key is that number. */
+export const numbered = (from: number, to: number): unknown[] =>
+  Array.from({ length: to - from }, (_, i) => ({
+    event: "E_X",
+    params: { n: from + i },
+    key: `${from + i}`,
+  }));
+
+/** Runs the command on a file, to its end. */
+export async function runOn(
+  file: string,
+  args: string[],
+  input = "",
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: denoArgs(args, permissionsOf(file)),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = child.output();
+  await new Blob([input]).stream().pipeTo(child.stdin).catch(() => {});
+  const { code, stdout, stderr } = await output;
+  const decoder = new TextDecoder();
+  return {
+    code,
+    stdout: decoder.decode(stdout),
+    stderr: decoder.decode(stderr),
+  };
+}
+
+/** Resolves when a condition is true. */
+export async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+export { Folder };

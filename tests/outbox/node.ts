@@ -1,0 +1,75 @@
+// A process that raises events to a store that many share, or delivers from it,
+// until it is killed.
+//
+//     node.ts raise <NATS port> <first number> <port> …
+//     node.ts deliver <NATS port> <window>
+//
+// A raiser stores E_X with { n } for each port, counting up, and prints "ack <n>"
+// when it is stored. A deliverer prints "delivered <n> <port>", "postponed …" and
+// "aside …".
+
+import { EventInterface } from "../../mod.ts";
+import { type KeptEvent, Outbox, StoreError } from "../../src/outbox/mod.ts";
+import { CLIENTS, openJetStream } from "./nats_clients.ts";
+
+const [role, natsPort, number, ...ports] = Deno.args;
+const encoder = new TextEncoder();
+
+/** Written before anything else happens: a kill cannot take it back. */
+function say(text: string): void {
+  Deno.stdout.writeSync(encoder.encode(`${text}\n`));
+}
+
+function sayOf(what: string, { params, target }: KeptEvent): void {
+  say(`${what} ${JSON.parse(params).n} ${target.split(":").at(-1)}`);
+}
+
+const [client] = Object.keys(CLIENTS) as (keyof typeof CLIENTS)[];
+const store = await openJetStream(client, Number(natsPort), {
+  ackWaitMs: 1000,
+  timeoutMs: 2000,
+});
+
+if (role === "deliver") {
+  const events = new EventInterface({ syncMode: true });
+  const outbox = new Outbox(store, events, {
+    window: Number(number),
+    timeoutMs: 300,
+    minDelayMs: 5,
+    maxDelayMs: 40,
+  });
+  outbox.addEventListener("delivered", ({ detail }) => {
+    sayOf("delivered", detail);
+  });
+  outbox.addEventListener("postponed", ({ detail }) => {
+    sayOf("postponed", detail.event);
+  });
+  outbox.addEventListener("aside", ({ detail }) => {
+    sayOf("aside", detail.event);
+  });
+  outbox.addEventListener("error", ({ detail }) => say(`${detail.error}`));
+  await outbox.ready;
+  say("ready");
+} else {
+  for (let n = Number(number);; n++) {
+    const events = ports.map((port) => ({
+      target: `jsonrpc:127.0.0.1:${port}`,
+      event: "E_X",
+      params: `{"n":${n}}`,
+      key: String(n),
+      isKeyGiven: true,
+      raisedAt: Date.now(),
+    }));
+    for (;;) { // by its key it is stored once, however often it is raised
+      try {
+        await store.append(events);
+        break;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        say(`again ${n}`);
+      }
+    }
+    say(`ack ${n}`);
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+}
