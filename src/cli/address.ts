@@ -1,6 +1,7 @@
-/** An address to listen at, and back. */
+/** An address to listen at. */
 
 import type { Address } from "../../mod.ts";
+import { formatAddress } from "../protocol/socket.ts";
 import { toInteger, UsageError } from "./arguments.ts";
 
 /**
@@ -39,11 +40,6 @@ export function parseAddress(
     hostname: ipv6 ?? (name || defaultHost),
     port: toInteger(port, "the port", 0, 65535)!,
   };
-}
-
-/** `host:port`, with an IPv6 host in brackets. */
-export function formatAddress({ hostname, port }: Address): string {
-  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 /** Says that nobody can listen at an address, and the likely cause. */

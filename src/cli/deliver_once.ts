@@ -1,5 +1,6 @@
 /** One event to one socket. */
 
+import { isVirtual } from "../protocol/virtual_socket.ts";
 import {
   EventClient,
   EventInterface,
@@ -7,7 +8,7 @@ import {
   type EventParams,
   ParamsError,
 } from "../../mod.ts";
-import { type Outcome, outcomeOf, type Result } from "./outcome.ts";
+import type { Outcome, Result } from "./outcome.ts";
 
 /** The outcome of the event. */
 export interface Delivered {
@@ -33,7 +34,7 @@ export function deliverOnce(
   params: EventParams,
   options: EventInterfaceOptions,
 ): Promise<Delivered> {
-  return socket.startsWith("virtual:")
+  return isVirtual(socket)
     ? deliverVirtual(socket, event, params, options)
     : deliverPlain(socket, event, params, options);
 }
@@ -72,7 +73,6 @@ async function deliverVirtual(
   const [report] = await events.raise(event, params);
   const bytes = events.stats().reduce((sum, { bytes }) => sum + bytes, 0);
   await events.close();
-  const { result, error, via, ms } = report!;
-  const outcome = outcomeOf(report!, options.syncMode ?? false);
+  const { outcome, result, error, via, ms } = report!;
   return { outcome, result, error, via, ms, bytes };
 }

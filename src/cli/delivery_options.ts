@@ -1,5 +1,6 @@
 /** How events are delivered: the options that `raise`, `pump` and `hub` share. */
 
+import { MAX_TIMEOUT_MS } from "../protocol/checks.ts";
 import type { EventInterfaceOptions, EventSocket } from "../../mod.ts";
 import {
   type Arguments,
@@ -32,7 +33,7 @@ export async function toDeliveryOptions(
   { has, text }: Arguments,
   sockets?: readonly EventSocket[],
 ): Promise<EventInterfaceOptions> {
-  const timeoutMs = toInteger(text("timeout"), "--timeout", 1, 0x7fffffff);
+  const timeoutMs = toInteger(text("timeout"), "--timeout", 1, MAX_TIMEOUT_MS);
   const eventParam = text("event-param");
   const delimiter = toDelimiter(text("delimiter"));
   const tls = TLS_OPTIONS.some((name) => text(name) !== undefined)

@@ -1,7 +1,7 @@
 /** A received event as a line. */
 
 import type { ReceivedEvent } from "../../mod.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "../protocol/socket.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { terminalColumns } from "./output.ts";
 import { printable, printableJson } from "../protocol/printable.ts";

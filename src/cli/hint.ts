@@ -6,7 +6,7 @@ import {
   type EventSocket,
   ServerError,
 } from "../../mod.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "../protocol/socket.ts";
 
 /** What was raised. */
 export interface Raised {

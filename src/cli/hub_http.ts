@@ -10,7 +10,7 @@ import {
   pageUrl,
 } from "../monitor/mod.ts";
 import { type ManagementOptions, manageOverHttp } from "../opensips/mod.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "../protocol/socket.ts";
 import type { Arguments, OptionKinds } from "./arguments.ts";
 import type { HubOutbox } from "./hub_outbox.ts";
 import {

@@ -7,7 +7,8 @@ import {
   type ServeEventsOptions,
   ServerError,
 } from "../../mod.ts";
-import { formatAddress, listenProblem, parseAddress } from "./address.ts";
+import { formatAddress } from "../protocol/socket.ts";
+import { listenProblem, parseAddress } from "./address.ts";
 import {
   type Arguments,
   type OptionKinds,

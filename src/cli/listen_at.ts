@@ -1,5 +1,6 @@
 /** `listen --at`: subscribed at a running OpenSIPS. */
 
+import { MAX_TIMEOUT_MS } from "../protocol/checks.ts";
 import type {
   Address,
   EventHandler,
@@ -41,7 +42,7 @@ export function listenAt(
   const url = toUrl(text("at"));
   const events = texts("event");
   const expire = toInteger(text("expire"), "--expire", 2, 0x7fffffff);
-  const checkMs = toInteger(text("check"), "--check", 1, 0x7fffffff);
+  const checkMs = toInteger(text("check"), "--check", 1, MAX_TIMEOUT_MS);
   const advertise = text("advertise");
   if (events.length === 0) {
     throw new UsageError(

@@ -1,7 +1,7 @@
 /** `listen --metrics`: health and metrics of the listener. */
 
 import { ListenerTally, operationsHandler } from "../monitor/mod.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "../protocol/socket.ts";
 import { type HttpService, serveHttp, toHttpAddress } from "./http_service.ts";
 import type { Watcher } from "./watcher.ts";
 

@@ -2,7 +2,7 @@
 
 import { type EventServer, ServerError } from "../../mod.ts";
 import type { EventWatcher } from "../monitor/mod.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "../protocol/socket.ts";
 import { idText } from "./event_format.ts";
 import { type Result, resultText } from "./outcome.ts";
 import type { Watcher } from "./watcher.ts";

@@ -1,5 +1,6 @@
 /** `raise --count --rate`: one event many times, and what became of it. */
 
+import { isVirtual } from "../protocol/virtual_socket.ts";
 import {
   buildMessage,
   EventClient,
@@ -114,7 +115,7 @@ function open(
   { socket, event, params, options }: Load,
   onWarning: (message: string) => void,
 ): { raise(): Promise<Error | undefined>; close(): Promise<void> } {
-  if (!socket.startsWith("virtual:")) {
+  if (!isVirtual(socket)) {
     const { onWarning: _, ...rest } = options;
     const client = new EventClient(socket, rest);
     const raw = { rawResult: true } as const;

@@ -9,15 +9,7 @@ import {
 } from "../../mod.ts";
 
 /** `sent`: the operating system took it, and nobody knows more. */
-export type Outcome = "sent" | "confirmed" | "failed";
-
-/** Reads the outcome of a report. */
-export function outcomeOf(report: DeliveryReport, isSync: boolean): Outcome {
-  const { outcome } = report as { outcome?: Outcome };
-  if (outcome !== undefined) return outcome;
-  if (report.error !== undefined) return "failed";
-  return isSync ? "confirmed" : "sent";
-}
+export type Outcome = DeliveryReport["outcome"];
 
 /** A server's result. */
 export type Result = DeliveryReport["result"];

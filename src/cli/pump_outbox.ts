@@ -1,5 +1,6 @@
 /** `pump --outbox`: events are kept in a file until the server has confirmed them. */
 
+import { MAX_TIMEOUT_MS } from "../protocol/checks.ts";
 import { EventInterface, type EventInterfaceOptions } from "../../mod.ts";
 import type { Outbox } from "../outbox/mod.ts";
 import { type Arguments, toInteger } from "./arguments.ts";
@@ -42,7 +43,7 @@ export async function pumpByOutbox(
     text("give-up-after"),
     "--give-up-after",
     0,
-    0x7fffffff,
+    MAX_TIMEOUT_MS,
   );
   const tell = (message: string) => {
     if (!has("quiet")) stderr.print(printable(message));

@@ -9,7 +9,7 @@ import type { FailedFile } from "./failed_file.ts";
 import type { Failures } from "./failures.ts";
 import { type EventLine, parseEventLine } from "./event_line.ts";
 import { LineError } from "./lines.ts";
-import { exitCodeOf, explain, outcomeOf, worse } from "./outcome.ts";
+import { exitCodeOf, explain, worse } from "./outcome.ts";
 import type { Outage } from "./outage.ts";
 
 /** How many names of events are kept; the one that came first has to go. */
@@ -147,8 +147,8 @@ export class PumpRun {
   }
 
   #count({ numbers, lines }: Batch, report: DeliveryReport): void {
-    const { failures, outage, failedFile, isSync, hintOf } = this.#settings;
-    const outcome = outcomeOf(report, isSync);
+    const { failures, outage, failedFile, hintOf } = this.#settings;
+    const { outcome } = report;
     this.counts.events += numbers.length;
     this.counts[outcome] += numbers.length;
     const now = performance.now();

@@ -175,3 +175,10 @@ export function isOverTls(
 export function formatHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
+
+/** Formats a host and a port: `127.0.0.1:8080`, `[::1]:8080`. */
+export function formatAddress(
+  { hostname, port }: { hostname: string; port: number },
+): string {
+  return `${formatHost(hostname)}:${port}`;
+}

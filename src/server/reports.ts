@@ -6,7 +6,8 @@
 
 import { brief, quote, type ServerError } from "../protocol/errors.ts";
 import { isObject, type JsonValue } from "../protocol/json.ts";
-import { type Address, formatAddress } from "../transport/listen.ts";
+import type { Address } from "../transport/listen.ts";
+import { formatAddress } from "../protocol/socket.ts";
 import type { ReceivedEvent } from "./event.ts";
 
 /** Counters of an `EventServer`, from its start. */

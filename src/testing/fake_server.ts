@@ -5,6 +5,7 @@
  * @module
  */
 
+import { MAX_TIMEOUT_MS } from "../protocol/checks.ts";
 import { JsonStream } from "../protocol/json_stream.ts";
 import type { Address } from "../transport/listen.ts";
 import type { ReceivedEvent } from "../server/event.ts";
@@ -290,7 +291,7 @@ class FakeConnection {
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
         resolve();
-      }, Math.min(ms, 0x7fffffff));
+      }, Math.min(ms, MAX_TIMEOUT_MS));
       this.#timers.set(timer, resolve);
     });
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAX_TIMEOUT_MS } from "../protocol/checks.ts";
 import type { EventHandler, ReceivedEvent } from "../server/event.ts";
 import type { EventServer } from "../server/server.ts";
 import {
@@ -72,7 +73,6 @@ export interface EventRecorder
 }
 
 const TIMEOUT_MS = 1000;
-const MAX_TIMEOUT_MS = 0x7fffffff; // as of setTimeout
 /** How many events an error shows, and how much of each. */
 const MAX_SHOWN = 10, MAX_SHOWN_LENGTH = 200;
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatHost } from "../protocol/socket.ts";
+import { formatAddress } from "../protocol/socket.ts";
 import type { Connection } from "./connection.ts";
 import {
   type Address,
@@ -88,11 +88,6 @@ export function listen({ hostname, port, tls }: ListenOptions): Listener {
       listener.close();
     },
   };
-}
-
-/** Formats a host and a port: `127.0.0.1:8080`, `[::1]:8080`. */
-export function formatAddress({ hostname, port }: Address): string {
-  return `${formatHost(hostname)}:${port}`;
 }
 
 /** The names of errors for connections that ended before they were accepted. */

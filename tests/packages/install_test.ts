@@ -1,4 +1,4 @@
-// `deno install`, as the README tells to do it.
+// `deno install`, as the guide of the command tells to do it.
 
 import { assert, assertEquals } from "@std/assert";
 
@@ -9,8 +9,8 @@ Deno.test({
   name: "deno install makes a command that raises events from anywhere",
   ignore: Deno.build.os === "windows", // makes a .cmd there
   async fn() {
-    const readme = await Deno.readTextFile(new URL("README.md", ROOT));
-    const [, line] = /^deno (install .*)$/m.exec(readme)!;
+    const guide = await Deno.readTextFile(new URL("src/cli/README.md", ROOT));
+    const [, line] = /^deno (install .*)$/m.exec(guide)!;
     const folder = await Deno.makeTempDir();
     try {
       // The command calls `deno`, whatever this one is called.

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { formatAddress, listen } from "../../src/transport/listen.ts";
+import { formatAddress } from "../../src/protocol/socket.ts";
+import { listen } from "../../src/transport/listen.ts";
 import { needsIpv6 } from "../helpers/tcp.ts";
 
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
