@@ -1,6 +1,6 @@
 /**
  * Events for application servers, as OpenSIPS sends them: JSON-RPC 2.0
- * straight over TCP, with no HTTP and nothing between two messages.
+ * straight over TCP, one message after another, without HTTP.
  *
  * {@linkcode EventClient} raises events to one destination,
  * {@linkcode EventInterface} to all subscribers of an event.

@@ -25,7 +25,7 @@ async function demonstrate(): Promise<void> {
   const { port } = listener.addr;
   listener.close();
   const socket = `jsonrpc:127.0.0.1:${port}`;
-  console.log(`\n8. An outbox: the server at ${socket} is down`);
+  console.log(`\n9. An outbox: the server at ${socket} is down`);
 
   const raiser = new Deno.Command(Deno.execPath(), {
     args: [
@@ -61,7 +61,9 @@ async function demonstrate(): Promise<void> {
   await outbox.flush();
   console.log(`   the next outbox delivers calls ${calls.join(", ")}
 
-${calls.length} of ${COUNT} events arrived.`);
+${calls.length} of ${COUNT} events arrived.
+
+Where to look next: README.md, and tests/recipes/README.md for programs to copy.`);
   await Deno.remove(folder, { recursive: true });
   if (calls.length !== COUNT) Deno.exit(1);
 }

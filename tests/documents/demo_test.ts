@@ -18,6 +18,8 @@ Deno.test("deno task demo shows what goes over the wire, and what comes back", a
       `-> {"id":null,"jsonrpc":"2.0","method":"E_MY_EVENT","params":[3,5]}\n`,
       "the first server\n   the first server ends\n",
       "the second server\n\n7 of 7 events arrived.\n",
+      "   -> event_subscribe ",
+      '{"ip":"192.168.2.11"}\n\n1 of 1 events arrived.\n',
       "the raiser is killed, the server comes back\n",
       "calls 1, 2, 3, 4, 5\n\n5 of 5 events arrived.\n",
     ]

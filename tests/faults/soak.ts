@@ -211,7 +211,7 @@ async function misbehave(
   return true;
 }
 
-/** Has clients raise for a while, and settles accounts. */
+/** Has clients raise for a while, and accounts for each event. */
 async function runRound(
   name: string,
   random: Random,

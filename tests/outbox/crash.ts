@@ -1,5 +1,5 @@
 // Kills a process that raises events through an outbox, again and again, while
-// its servers do all that servers do, and settles accounts.
+// its servers do all that servers do, and counts what was lost.
 //
 //     deno run --allow-all tests/outbox/crash.ts --kills 200 [--window 1] [--seed n]
 

@@ -1,5 +1,5 @@
 // Kills raisers, deliverers and the NATS server that they share, again and again,
-// and settles accounts.
+// and counts what was lost.
 //
 //     deno run --allow-all tests/outbox/many.ts --rounds 100 [--window 1] [--seed n]
 
