@@ -105,12 +105,22 @@ const REMIND_MS = 60_000;
 /** How many sockets that do not work are known; then the oldest is forgotten. */
 const MAX_SOCKETS = 10_000;
 
-/** A socket that does not work. Those that do are not kept. */
+/**
+ * How many changes of a socket are told within `remindMs`. A server that takes
+ * every other event must not fill the log.
+ */
+const MAX_CHANGES = 4;
+
+/** A socket that does not work, or did not a short time ago. */
 interface Trouble {
-  readonly state: "down" | "refusing";
-  readonly since: number;
+  state: "down" | "refusing" | "works";
+  /** Since when it does not work, as far as that was told. */
+  since: number;
+  /** How many events failed since then. */
   failed: number;
   remindAt: number;
+  /** How many of its changes were told since the last reminder. */
+  changes: number;
 }
 
 /**
@@ -185,8 +195,14 @@ export class DeliveryLog {
     ];
     const trouble = this.#troubles.get(socket);
     if (trouble === undefined) return entries;
-    this.#troubles.delete(socket);
+    if (trouble.state === "works") {
+      if (time >= trouble.remindAt) this.#troubles.delete(socket);
+      return entries;
+    }
+    trouble.state = "works";
+    if (!this.#mayTell(trouble, time)) return entries;
     const { since, failed } = trouble;
+    trouble.failed = 0;
     entries.push({
       time,
       level: "info",
@@ -203,15 +219,20 @@ export class DeliveryLog {
     const state = isRefusal(error) ? "refusing" : "down";
     const facts = factsOf(delivery);
     const trouble = this.#troubles.get(socket);
-    if (trouble?.state !== state) {
-      const failed = (trouble?.failed ?? 0) + count;
-      const since = trouble?.since ?? time;
+    if (trouble === undefined) {
       const remindAt = time + this.#remindMs;
-      this.#keep(socket, { state, since, failed, remindAt });
-      return [{ time, level: "warn", kind: state, ...facts, since, failed }];
+      const known = { since: time, failed: count };
+      this.#keep(socket, { state, ...known, remindAt, changes: 1 });
+      return [{ time, level: "warn", kind: state, ...facts, ...known }];
     }
+    if (trouble.failed === 0) trouble.since = time;
     trouble.failed += count;
     const { since, failed } = trouble;
+    const isChange = trouble.state !== state;
+    trouble.state = state;
+    if (isChange && this.#mayTell(trouble, time)) {
+      return [{ time, level: "warn", kind: state, ...facts, since, failed }];
+    }
     if (time < trouble.remindAt) {
       return [{
         time,
@@ -226,6 +247,15 @@ export class DeliveryLog {
     return [
       { time, level: "warn", kind: "still failing", ...facts, since, failed },
     ];
+  }
+
+  /** Whether a change may be told; if so, it counts. */
+  #mayTell(trouble: Trouble, time: number): boolean {
+    if (time >= trouble.remindAt) {
+      trouble.remindAt = time + this.#remindMs;
+      trouble.changes = 0;
+    }
+    return ++trouble.changes <= MAX_CHANGES;
   }
 
   #keep(socket: string, trouble: Trouble): void {
@@ -276,9 +306,9 @@ function sentenceOf(entry: LogEntry): string {
     case "refusing":
       return `${socket} refuses ${what}${tries}: ${error}`;
     case "still failing":
-      return `${socket} has not worked since ${
+      return `${socket} has failed ${eventsText(failed)} since ${
         new Date(since ?? time).toISOString()
-      }, ${eventsText(failed)} failed: ${error}`;
+      }: ${error}`;
     case "back":
       return `${socket} is back after ${spanText(time - (since ?? time))}, ${
         eventsText(failed)

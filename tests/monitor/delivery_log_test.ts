@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConnectError, DeliveryTimeoutError, ServerError } from "../../mod.ts";
 import {
   DeliveryLog,
@@ -95,9 +95,30 @@ Deno.test("DeliveryLog tells a server that refuses from one that is down", () =>
   ]);
 });
 
+Deno.test("DeliveryLog writes few lines of a server that takes every other event", () => {
+  const log = new DeliveryLog();
+  let lines = 0;
+  let failed = 0;
+  for (let i = 0; i < 10_000; i++) {
+    const delivery: LoggedDelivery = {
+      event: "E_X",
+      socket: SOCKET,
+      outcome: "sent",
+      ms: 2,
+      ...i % 2 === 0 && rejected,
+    };
+    for (const entry of log.take(delivery, START + i * 30)) {
+      lines++;
+      if (entry.kind === "back") failed += entry.failed!;
+    }
+  }
+  assert(lines <= 5 * 6, `${lines}`); // five minutes, reminders included
+  assert(failed > 2000, `${failed}`); // those between two lines are counted
+});
+
 Deno.test("DeliveryLog reminds of a socket that stays down", () => {
   const still = (count: number) =>
-    `warn ${SOCKET} has not worked since 2026-01-31T12:00:00.000Z, ${count} events failed: Timed out`;
+    `warn ${SOCKET} has failed ${count} events since 2026-01-31T12:00:00.000Z: Timed out`;
   check([
     [0, slow, `warn ${SOCKET} is down, and did not get E_X: Timed out`],
     [59, slow],
