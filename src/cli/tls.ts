@@ -1,6 +1,7 @@
 /** The options of TLS. */
 
 import type { EventSocket, TlsOptions } from "../../mod.ts";
+import { CERTIFICATE, PRIVATE_KEY } from "../protocol/pem.ts";
 import { UsageError } from "./arguments.ts";
 import { readProblem } from "./input.ts";
 
@@ -54,17 +55,10 @@ export function toCertified(
   };
 }
 
-/** The first line of a PEM file, and what the file is. */
-const CERTIFICATE = [/-----BEGIN CERTIFICATE-----/, "certificate"] as const;
-const PRIVATE_KEY = [
-  /-----BEGIN (?!ENCRYPTED)[A-Z ]*PRIVATE KEY-----/,
-  "private key without a password",
-] as const;
-
 function readPem(
   option: string,
   path: string,
-  [line, what]: typeof CERTIFICATE | typeof PRIVATE_KEY,
+  line: RegExp,
 ): string {
   let pem: string;
   try {
@@ -76,9 +70,9 @@ function readPem(
   }
   if (!line.test(pem)) {
     throw new UsageError(
-      `--${option} is ${
-        JSON.stringify(path)
-      }, expected the file of a ${what}, in PEM`,
+      `--${option} is ${JSON.stringify(path)}, expected the file of a ${
+        line === CERTIFICATE ? "certificate" : "private key without a password"
+      }, in PEM`,
     );
   }
   return pem;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CERTIFICATE, PRIVATE_KEY } from "../protocol/pem.ts";
 import { quote } from "../protocol/errors.ts";
 import { messageOfRustls } from "./tls_openssl.ts";
 
@@ -39,10 +40,6 @@ export interface ListenerTlsOptions {
   /** The private key of `cert`. */
   key: string;
 }
-
-/** The first lines of PEM texts. */
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
-const PRIVATE_KEY = /-----BEGIN (?!ENCRYPTED)[A-Z ]*PRIVATE KEY-----/;
 
 /** Throws a RangeError if an option is wrong. */
 export function checkTls(tls: TlsOptions): void {
