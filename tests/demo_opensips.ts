@@ -9,7 +9,7 @@ const EVENT = "E_PIKE_BLOCKED";
 
 await using opensips = new FakeOpenSips("4.0", [EVENT]);
 console.log(`
-8. Beside an OpenSIPS 4.0, as recorded, whose mi_http is ${opensips.url}
+8. A stand-in for an OpenSIPS 4.0, which responds as recorded; its mi_http is ${opensips.url}
    receiveFrom("${opensips.url}", { ${EVENT}: … })`);
 
 const arrived = Promise.withResolvers<unknown>();
@@ -24,7 +24,9 @@ for (const { method, params } of opensips.calls) {
 const [socket] = opensips.subscribers(EVENT);
 await using client = new EventClient(socket, { syncMode: true });
 await client.raise(EVENT, { ip: "192.168.2.11" });
-console.log(`   OpenSIPS raises ${EVENT}, and the handler has its params:
+console.log(
+  `   (-> are commands, by HTTP.) It raises ${EVENT}; the handler has its params:
    ${JSON.stringify(await arrived.promise)}
 
-1 of 1 events arrived.`);
+1 of 1 events arrived.`,
+);

@@ -3,8 +3,8 @@
  *
  * It does no I/O and reads no clock. The shell calls a method for each thing that
  * happens: an event is sent, a turn has ended, a connection was opened, bytes were
- * written or received, a connection was lost, time has passed. The destination
- * settles deliveries. Then the shell reads what to do next from
+ * written, a connection was lost, time has passed. Bytes that were read go to the
+ * conversation; `takeResponses` follows. The destination settles deliveries. Then the shell reads what to do next from
  * {@linkcode Destination.wantedAttempt}, {@linkcode Destination.nextWrite},
  * {@linkcode Destination.nextDeadline}, {@linkcode Destination.notices} and the
  * states of conversations; {@linkcode Destination.hasChanged} says whether more
