@@ -32,13 +32,7 @@ export type MemberText = readonly [name: string, value: string];
  */
 export function membersOf(text: string): MemberText[] {
   if (text.trimStart()[0] !== "{") return [];
-  return partsOf(text).map((part): MemberText => {
-    const end = endOfString(part, 1);
-    return [
-      JSON.parse(part.slice(0, end)),
-      part.slice(part.indexOf(":", end) + 1).trim(),
-    ];
-  });
+  return partsOf(text).map((part): MemberText => [nameOf(part), valueOf(part)]);
 }
 
 /**
@@ -55,7 +49,21 @@ export function elementsOf(text: string): string[] {
  * must be valid JSON.
  */
 export function memberText(text: string, name: string): string | undefined {
-  return membersOf(text).findLast(([other]) => other === name)?.[1];
+  if (text.trimStart()[0] !== "{") return undefined;
+  const member = partsOf(text).findLast((part) => nameOf(part) === name);
+  return member === undefined ? undefined : valueOf(member);
+}
+
+/** Returns the name of a member. */
+function nameOf(member: string): string {
+  const end = endOfString(member, 1);
+  const name = member.slice(1, end - 1);
+  return name.includes("\\") ? JSON.parse(member.slice(0, end)) : name;
+}
+
+/** Returns the value of a member, as text. */
+function valueOf(member: string): string {
+  return member.slice(member.indexOf(":", endOfString(member, 1)) + 1).trim();
 }
 
 /** Returns how deep the brackets of a JSON text are nested. */
@@ -103,10 +111,13 @@ function partsOf(text: string): string[] {
 
 /** Returns the index after the quote that ends a string. */
 function endOfString(text: string, start: number): number {
-  for (let i = start; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c === QUOTE) return i + 1;
-    if (c === BACKSLASH) i++;
+  let i = text.indexOf('"', start);
+  while (i !== -1) {
+    // A quote is escaped if an odd number of backslashes stands before it.
+    let first = i;
+    while (text.charCodeAt(first - 1) === BACKSLASH) first--;
+    if ((i - first) % 2 === 0) return i + 1;
+    i = text.indexOf('"', i + 1);
   }
   return text.length;
 }

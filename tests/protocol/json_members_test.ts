@@ -90,3 +90,14 @@ Deno.test("membersOf() and elementsOf() agree with JSON.parse", pure, () => {
     assertEquals(actual, expected, `seed ${seed}: ${written}`);
   }
 });
+
+Deno.test("memberText() knows escaped names, and the last of several", () => {
+  const text = String
+    .raw`{"a\"params":1,"\u0070arams":[1],"b":"\\","c":"\\\"}","params":{"x":"\\"} , "\\":0}`;
+  assertEquals(memberText(text, "params"), String.raw`{"x":"\\"}`);
+  assertEquals(memberText(text, 'a"params'), "1");
+  assertEquals(memberText(text, "c"), String.raw`"\\\"}"`);
+  assertEquals(memberText(text, "\\"), "0");
+  assertEquals(memberText(String.raw`{"\u0070arams":[1]}`, "params"), "[1]");
+  assertEquals(memberText("[1]", "params"), undefined);
+});
