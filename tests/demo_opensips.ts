@@ -9,7 +9,7 @@ const EVENT = "E_PIKE_BLOCKED";
 
 await using opensips = new FakeOpenSips("4.0", [EVENT]);
 console.log(`
-8. A stand-in for an OpenSIPS 4.0, which responds as recorded; its mi_http is ${opensips.url}
+7. A stand-in for an OpenSIPS 4.0, which responds as recorded; its mi_http is ${opensips.url}
    receiveFrom("${opensips.url}", { ${EVENT}: … })`);
 
 const arrived = Promise.withResolvers<unknown>();

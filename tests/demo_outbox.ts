@@ -25,7 +25,7 @@ async function demonstrate(): Promise<void> {
   const { port } = listener.addr;
   listener.close();
   const socket = `jsonrpc:127.0.0.1:${port}`;
-  console.log(`\n9. An outbox: the server at ${socket} is down`);
+  console.log(`\n8. An outbox: the server at ${socket} is down`);
 
   const raiser = new Deno.Command(Deno.execPath(), {
     args: [
