@@ -38,7 +38,9 @@ export const LOCAL: Kind[] = [
 ];
 
 const SHARED = Object.keys(CLIENTS).map((client): Kind => ({
-  name: `jetstream() by ${client}`,
+  name: server === undefined
+    ? `(skipped: no nats-server) jetstream() by ${client}`
+    : `jetstream() by ${client}`,
   ignore: server === undefined,
   isShared: true,
   open: (folder, options) =>
