@@ -34,7 +34,7 @@ export async function formatOf({ has }: Arguments): Promise<EventFormat> {
 }
 
 /** `method params`, and the id of a request. */
-export function formatLine(event: ReceivedEvent): string {
+function formatLine(event: ReceivedEvent): string {
   const { method, id } = event;
   const line = `${method} ${event.paramsText.replace(/[\t\n\r]/g, " ")}`;
   return printable(id === null ? line : `${line} id ${idText(id)}`);
@@ -63,7 +63,7 @@ export function formatJson(event: ReceivedEvent): string {
  * The message as it came. What a terminal would act upon is escaped, and line
  * breaks are blanks: it is the same JSON.
  */
-export function formatRaw({ text }: ReceivedEvent): string {
+function formatRaw({ text }: ReceivedEvent): string {
   return printableJson(text);
 }
 

@@ -147,7 +147,6 @@ async function run(given: Arguments): Promise<number> {
   const pumping = new PumpRun({
     events,
     socket: socket!,
-    isSync,
     eventParam,
     window,
     isStrict: has("strict"),

@@ -23,7 +23,6 @@ const DIALECT = { protocol: "jsonrpc" } as const;
 export interface PumpSettings {
   readonly events: EventInterface;
   readonly socket: string;
-  readonly isSync: boolean;
   readonly eventParam: string | undefined;
   /** How many events may be under way. */
   readonly window: number;

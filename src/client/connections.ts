@@ -5,6 +5,7 @@
  * @module
  */
 
+import { LINGER_MS } from "../transport/connection.ts";
 import type { DeliveryError } from "../protocol/errors.ts";
 import { Conversation } from "./conversation.ts";
 import type { ClientSettings } from "./options.ts";
@@ -23,8 +24,6 @@ import type { ClientSettings } from "./options.ts";
  */
 export type ConnectionsState = "idle" | "connecting" | "open";
 
-/** How long we wait for the server to close after we have ended our side. */
-const LINGER_MS = 1000;
 /** How many connections of one destination may be open or ending. */
 const MAX_CONVERSATIONS = 64;
 

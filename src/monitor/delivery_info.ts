@@ -31,18 +31,6 @@ export type FailureCause =
   | "aborted"
   | "several";
 
-/** All causes. */
-export const CAUSES: readonly FailureCause[] = [
-  "connect",
-  "closed",
-  "timeout",
-  "queue_full",
-  "server",
-  "protocol",
-  "aborted",
-  "several",
-];
-
 /** The cause of a failure: `several` if a virtual socket had more than one. */
 export function causeOf(error: unknown): FailureCause {
   if (error instanceof ConnectError) return "connect";

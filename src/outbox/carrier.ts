@@ -7,7 +7,7 @@
 
 import { EventClient } from "../client/event_client.ts";
 import type { AnyEventInterface } from "../events/event_interface.ts";
-import { JsonText, type JsonValue } from "../protocol/json.ts";
+import { JsonText } from "../protocol/json.ts";
 import type { KeptSubscription } from "./store.ts";
 
 /** Options of {@linkcode Carrier.deliver}. */
@@ -40,14 +40,6 @@ export function carrierOf(target: EventClient | AnyEventInterface): Carrier {
     : new InterfaceCarrier(target);
 }
 
-/** Without sync mode nothing is confirmed, and there is no result. */
-function checkConfirmed(result: JsonValue | undefined): void {
-  if (result !== undefined) return;
-  throw new TypeError(
-    "Cannot deliver by the client: expected one with syncMode, since only then an event is confirmed",
-  );
-}
-
 class ClientCarrier implements Carrier {
   readonly #client: EventClient;
 
@@ -66,12 +58,11 @@ class ClientCarrier implements Carrier {
     { timeoutMs, signal }: CarryOptions,
   ): Promise<void> {
     // Throws for a socket of another host or port, which is kept then.
-    const result = await this.#client.raise(event, new JsonText(params), {
+    await this.#client.raise(event, new JsonText(params), {
       signal,
       ...target === this.#client.socket ? {} : { socket: target },
       ...timeoutMs === undefined ? {} : { timeoutMs },
     });
-    checkConfirmed(result);
   }
 
   subscribe(): string {

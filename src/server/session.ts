@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LINGER_MS } from "../transport/connection.ts";
 import { ConnectionClosedError, ServerError } from "../protocol/errors.ts";
 import type { JsonValue } from "../protocol/json.ts";
 import type { RequestId } from "../protocol/request.ts";
@@ -50,12 +51,6 @@ export interface SessionOptions extends WriterOptions {
 
 /** How many characters of responses may wait until the peer reads. */
 const MAX_UNREAD_LENGTH = 1024 * 1024;
-/**
- * How long to wait for the peer to close after we have ended our side. Closing at
- * once, while the peer still sends, would reset the connection, and responses that
- * the peer has not read would be lost.
- */
-const LINGER_MS = 1000;
 /** How often to check that a peer that has ended its side is still there. */
 const PROBE_MS = 1000;
 

@@ -6,6 +6,13 @@
 
 import type { TlsOptions } from "./tls.ts";
 
+/**
+ * How long to wait for the peer to close after we have ended our side, in
+ * milliseconds. Closing at once, while the peer still sends, would reset the
+ * connection, and what the peer has not read would be lost.
+ */
+export const LINGER_MS = 1000;
+
 /** A connection, such as `Deno.connect` opens. */
 export interface Connection {
   /**

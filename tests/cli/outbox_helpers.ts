@@ -1,6 +1,6 @@
 // What the tests of the command with an outbox share.
 
-import { denoArgs } from "../helpers/command.ts";
+import { type Finished, runWith } from "../helpers/command.ts";
 import { Folder } from "../outbox/helpers.ts";
 
 /** The permissions that the help names, for one file. */
@@ -23,26 +23,12 @@ export const numbered = (from: number, to: number): unknown[] =>
   }));
 
 /** Runs the command on a file, to its end. */
-export async function runOn(
+export function runOn(
   file: string,
   args: string[],
   input = "",
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: denoArgs(args, permissionsOf(file)),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const output = child.output();
-  await new Blob([input]).stream().pipeTo(child.stdin).catch(() => {});
-  const { code, stdout, stderr } = await output;
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
+): Promise<Finished> {
+  return runWith(input, args, permissionsOf(file));
 }
 
 /** Resolves when a condition is true. */

@@ -1,7 +1,14 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ConnectError, EventClient } from "../../mod.ts";
 import { gate, send, serve } from "../helpers/tcp.ts";
-import { echo, once, PATIENT, resultTo, SYNC } from "../helpers/client.ts";
+import {
+  echo,
+  held,
+  once,
+  PATIENT,
+  resultTo,
+  SYNC,
+} from "../helpers/client.ts";
 
 Deno.test("EventClient.raise() rejects with the signal's reason, before it is sent", async () => {
   await using client = new EventClient("jsonrpc:127.0.0.1:1");
@@ -41,12 +48,7 @@ Deno.test("EventClient.raise() goes on connecting when nobody waits any more, un
 });
 
 Deno.test("EventClient.raise() never sends what was aborted in the queue", async () => {
-  const held = gate();
-  const received = Promise.withResolvers<string[]>();
-  await using server = serve(async (_, reader) => {
-    await held.opened;
-    received.resolve(await reader.all());
-  });
+  await using server = held();
   await using client = new EventClient(server.socket, PATIENT);
   const { signal } = new AbortController();
   const aborting = new AbortController();
@@ -56,22 +58,17 @@ Deno.test("EventClient.raise() never sends what was aborted in the queue", async
   client.raise("E_3");
   aborting.abort();
   await assertRejects(() => queued, DOMException);
-  held.open();
+  server.read();
   await written;
   await client.close();
-  assertEquals((await received.promise).map((t) => JSON.parse(t).method), [
+  assertEquals(await server.methods(), [
     "E_1",
     "E_3",
   ]);
 });
 
 Deno.test("EventClient.raise() finishes a message that is aborted in its write", async () => {
-  const held = gate();
-  const received = Promise.withResolvers<string[]>();
-  await using server = serve(async (_, reader) => {
-    await held.opened;
-    received.resolve(await reader.all());
-  });
+  await using server = held();
   await using client = new EventClient(server.socket, PATIENT);
   const aborting = new AbortController();
   const { signal } = aborting;
@@ -80,10 +77,10 @@ Deno.test("EventClient.raise() finishes a message that is aborted in its write",
   const next = client.raise("E_2");
   aborting.abort();
   await assertRejects(() => cut, DOMException);
-  held.open();
+  server.read();
   await next;
   await client.close();
-  assertEquals((await received.promise).map((t) => JSON.parse(t).method), [
+  assertEquals(await server.methods(), [
     "E_1",
     "E_2",
   ]);

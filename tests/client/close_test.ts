@@ -10,7 +10,14 @@ import {
   EventClient,
 } from "../../mod.ts";
 import { freePort, gate, send, serve } from "../helpers/tcp.ts";
-import { once, PATIENT, reports, resultTo, SYNC } from "../helpers/client.ts";
+import {
+  held,
+  once,
+  PATIENT,
+  reports,
+  resultTo,
+  SYNC,
+} from "../helpers/client.ts";
 
 Deno.test("EventClient.close() does nothing when nothing was raised, and twice is fine", async () => {
   const client = new EventClient("jsonrpc:127.0.0.1:1");
@@ -32,21 +39,16 @@ Deno.test("EventClient.close() lets out what was raised, while it connects", asy
 });
 
 Deno.test("EventClient.close() lets out what was raised, while it writes", async () => {
-  const held = gate();
-  const received = Promise.withResolvers<string[]>();
-  await using server = serve(async (_, reader) => {
-    await held.opened;
-    received.resolve(await reader.all());
-  });
+  await using server = held();
   const client = new EventClient(server.socket, PATIENT);
   const filling = "x".repeat(10_000_000);
   client.raise("E_X", [filling]);
   await once(client, "connect");
   client.raise("E_Y");
   const closed = client.close();
-  held.open();
+  server.read();
   await closed;
-  assertEquals((await received.promise).map((t) => JSON.parse(t).method), [
+  assertEquals(await server.methods(), [
     "E_X",
     "E_Y",
   ]);

@@ -3,21 +3,14 @@
  * Debian has it as the package `chromium`.
  */
 
+import { isInstalled } from "./real_servers.ts";
+
 /** Where the browser may be, the first that is there. */
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
 /** The browser's command; `undefined` if there is none. */
 export async function findChromium(): Promise<string | undefined> {
-  for (const name of NAMES) {
-    try {
-      const { success } = await new Deno.Command(name, {
-        args: ["--version"],
-        stdout: "null",
-        stderr: "null",
-      }).output();
-      if (success) return name;
-    } catch { /* the next one */ }
-  }
+  for (const name of NAMES) if (await isInstalled(name)) return name;
 }
 
 /** How long something may take that is to happen in a page. */

@@ -1,7 +1,7 @@
 /** What the tests of the client have in common. */
 
 import { EventClient, type EventClientOptions } from "../../mod.ts";
-import { type Script, send, serve } from "./tcp.ts";
+import { gate, type Script, send, serve } from "./tcp.ts";
 
 /** Long enough never to be over in a test that is not about time. */
 export const PATIENT = { timeoutMs: 60_000 };
@@ -67,3 +67,18 @@ export async function converse(
 
 export const resultTo = (id: unknown, result: unknown = "ok") =>
   JSON.stringify({ jsonrpc: "2.0", id, result });
+
+/** A server that reads when it is told to; `methods` are those of all it got. */
+export function held() {
+  const reading = gate();
+  const received = Promise.withResolvers<string[]>();
+  const server = serve(async (_, reader) => {
+    await reading.opened;
+    received.resolve(await reader.all());
+  });
+  return Object.assign(server, {
+    read: reading.open,
+    methods: async (): Promise<string[]> =>
+      (await received.promise).map((text) => JSON.parse(text).method),
+  });
+}

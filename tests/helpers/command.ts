@@ -1,5 +1,6 @@
 /** The command, as a process. */
 
+import { isInstalled } from "./real_servers.ts";
 import { TextReader } from "./tcp.ts";
 
 const CLI = new URL("../../cli.ts", import.meta.url).href;
@@ -202,14 +203,4 @@ export async function needs(
   return await isInstalled(program)
     ? { name, ignore: false }
     : { name: `${name} (skipped: there is no ${program})`, ignore: true };
-}
-
-/** Whether there is such a program on this machine. */
-async function isInstalled(program: string): Promise<boolean> {
-  try { // output() throws what is not there, instead of rejecting
-    const command = new Deno.Command(program, { args: ["--version"] });
-    return (await command.output()).success;
-  } catch {
-    return false;
-  }
 }

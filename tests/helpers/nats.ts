@@ -1,25 +1,10 @@
 /** A real NATS server with JetStream. `.ci/get_servers` gets it from Debian. */
 
-/** Where it may be, the first that is there. */
-const COMMANDS = [
-  Deno.env.get("NATS_SERVER"),
-  "nats-server",
-  new URL("../../.servers/nats-server", import.meta.url).pathname,
-];
+import { findProgram } from "./real_servers.ts";
 
 /** The command; `undefined` if there is none. */
-export async function findNatsServer(): Promise<string | undefined> {
-  for (const command of COMMANDS) {
-    if (command === undefined) continue;
-    try {
-      const { success } = await new Deno.Command(command, {
-        args: ["--version"],
-        stdout: "null",
-        stderr: "null",
-      }).output();
-      if (success) return command;
-    } catch { /* the next one */ }
-  }
+export function findNatsServer(): Promise<string | undefined> {
+  return findProgram("nats-server", "NATS_SERVER");
 }
 
 /** A server on loopback, which keeps what it stores in a folder of its own. */

@@ -1,25 +1,10 @@
 /** Prometheus' own check of metrics. `.ci/get_servers` gets it from Debian. */
 
-/** Where it may be, the first that is there. */
-const COMMANDS = [
-  Deno.env.get("PROMTOOL"),
-  "promtool",
-  new URL("../../.servers/promtool", import.meta.url).pathname,
-];
+import { findProgram } from "./real_servers.ts";
 
 /** The command; `undefined` if there is none. */
-export async function findPromtool(): Promise<string | undefined> {
-  for (const command of COMMANDS) {
-    if (command === undefined) continue;
-    try {
-      const { success } = await new Deno.Command(command, {
-        args: ["--version"],
-        stdout: "null",
-        stderr: "null",
-      }).output();
-      if (success) return command;
-    } catch { /* the next one */ }
-  }
+export function findPromtool(): Promise<string | undefined> {
+  return findProgram("promtool", "PROMTOOL");
 }
 
 /** What `promtool check metrics` has to say: nothing, if all is well. */

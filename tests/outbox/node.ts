@@ -9,20 +9,11 @@
 // "aside …".
 
 import { EventInterface } from "../../mod.ts";
-import { type KeptEvent, Outbox, StoreError } from "../../src/outbox/mod.ts";
+import { Outbox, StoreError } from "../../src/outbox/mod.ts";
 import { CLIENTS, openJetStream } from "./nats_clients.ts";
+import { say, sayAllOf } from "./say.ts";
 
 const [role, natsPort, number, ...ports] = Deno.args;
-const encoder = new TextEncoder();
-
-/** Written before anything else happens: a kill cannot take it back. */
-function say(text: string): void {
-  Deno.stdout.writeSync(encoder.encode(`${text}\n`));
-}
-
-function sayOf(what: string, { params, target }: KeptEvent): void {
-  say(`${what} ${JSON.parse(params).n} ${target.split(":").at(-1)}`);
-}
 
 const [client] = Object.keys(CLIENTS) as (keyof typeof CLIENTS)[];
 const store = await openJetStream(client, Number(natsPort), {
@@ -38,16 +29,7 @@ if (role === "deliver") {
     minDelayMs: 5,
     maxDelayMs: 40,
   });
-  outbox.addEventListener("delivered", ({ detail }) => {
-    sayOf("delivered", detail);
-  });
-  outbox.addEventListener("postponed", ({ detail }) => {
-    sayOf("postponed", detail.event);
-  });
-  outbox.addEventListener("aside", ({ detail }) => {
-    sayOf("aside", detail.event);
-  });
-  outbox.addEventListener("error", ({ detail }) => say(`${detail.error}`));
+  sayAllOf(outbox);
   await outbox.ready;
   say("ready");
 } else {

@@ -8,20 +8,11 @@
 // nothing, and prints "flushed" when nothing is kept any more.
 
 import { EventInterface } from "../../mod.ts";
-import { type KeptEvent, openSqlite, Outbox } from "../../src/outbox/mod.ts";
+import { openSqlite, Outbox } from "../../src/outbox/mod.ts";
+import { say, sayAllOf } from "./say.ts";
 
 const [path, firstText, windowText, ...ports] = Deno.args;
 const first = Number(firstText);
-const encoder = new TextEncoder();
-
-/** Written before anything else happens: a kill cannot take it back. */
-function say(text: string): void {
-  Deno.stdout.writeSync(encoder.encode(`${text}\n`));
-}
-
-function sayOf(what: string, { params, target }: KeptEvent): void {
-  say(`${what} ${JSON.parse(params).n} ${target.split(":").at(-1)}`);
-}
 
 const store = openSqlite(path, { onWarning: (message) => say(message) });
 const events = new EventInterface({ syncMode: true });
@@ -31,14 +22,7 @@ const outbox = new Outbox(store, events, {
   minDelayMs: 5,
   maxDelayMs: 40,
 });
-outbox.addEventListener("delivered", ({ detail }) => {
-  sayOf("delivered", detail);
-});
-outbox.addEventListener("postponed", ({ detail }) => {
-  sayOf("postponed", detail.event);
-});
-outbox.addEventListener("aside", ({ detail }) => sayOf("aside", detail.event));
-outbox.addEventListener("error", ({ detail }) => say(`error ${detail.error}`));
+sayAllOf(outbox);
 
 await outbox.ready;
 for (const port of ports) {
