@@ -12,8 +12,8 @@ import {
   numbered,
   permissionsOf,
   runOn,
-  until,
 } from "./outbox_helpers.ts";
+import { until } from "../helpers/until.ts";
 
 /** Starts `hub` on a file; `ask` gives it a command of management. */
 async function startHub(file: string, args: string[] = []) {

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Log } from "../../src/cli/log.ts";
+import { until } from "../helpers/until.ts";
 
 /** A disk with room for so many bytes, and a log on it. */
 function diskOf(room: number, most = Infinity) {
@@ -20,11 +21,6 @@ function diskOf(room: number, most = Infinity) {
     onFailure: ({ message }) => void disk.errors.push(message),
   }, 0);
   return { disk, log };
-}
-
-/** Waits until something was tried again and did what is expected. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve));
 }
 
 Deno.test("Log counts the lines that are lost, and says so when it can write again", async () => {

@@ -31,9 +31,4 @@ export function runOn(
   return runWith(input, args, permissionsOf(file));
 }
 
-/** Resolves when a condition is true. */
-export async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
 export { Folder };

@@ -17,8 +17,8 @@ import {
   numbered,
   permissionsOf,
   runOn,
-  until,
 } from "./outbox_helpers.ts";
+import { until } from "../helpers/until.ts";
 
 const socketAt = (port: number) => `jsonrpc:127.0.0.1:${port}`;
 const range = (from: number, to: number) =>

@@ -13,6 +13,7 @@ import {
   start,
 } from "../helpers/command.ts";
 import { freePort, send, serve } from "../helpers/tcp.ts";
+import { until } from "../helpers/until.ts";
 
 /** A server that keeps what it got. */
 function record(answer: () => unknown = () => true) {
@@ -233,7 +234,7 @@ Deno.test("pump sends a line when it comes in", async () => {
   const writer = pumping.process.stdin.getWriter();
   for (let n = 1; n <= 3; n++) {
     await writer.write(new TextEncoder().encode(lines({ event: `E_${n}` })));
-    while (server.events.length < n) await new Promise((r) => setTimeout(r));
+    await until(() => server.events.length >= n);
   }
   await writer.close();
   assertEquals((await pumping.process.status).code, 0);
@@ -269,7 +270,7 @@ Deno.test("pump that is interrupted before its end says how many lines it took: 
     await using server = count();
     await using pumping = start(["pump", server.socket, ...args], "piped");
     const writing = writeWithoutEnd(pumping.process);
-    while (server.counts.events < 1000) await new Promise((r) => setTimeout(r));
+    await until(() => server.counts.events >= 1000);
     pumping.process.kill(signal);
     assertEquals((await pumping.process.status).code, code);
     let text = "";
@@ -293,7 +294,7 @@ Deno.test("pump that is interrupted delivers the lines that it took", async () =
     await using pumping = start(args, "piped");
     const writer = pumping.process.stdin.getWriter();
     await writer.write(new TextEncoder().encode(lines({ event: "E_A" })));
-    while (server.counts.events < 1) await new Promise((r) => setTimeout(r));
+    await until(() => server.counts.events >= 1);
     pumping.process.kill(signal);
     assertStringIncludes(
       (await pumping.errLine())!,

@@ -15,6 +15,7 @@ import {
 } from "../../mod.ts";
 import { newSeed, randomFrom } from "../helpers/random.ts";
 import { send, serve } from "../helpers/tcp.ts";
+import { until } from "../helpers/until.ts";
 
 const PATIENT = { timeoutMs: 60_000 };
 
@@ -83,7 +84,7 @@ for (const eventParam of [undefined, "event"]) {
     }
     await client.close();
     const outcomes = await Promise.allSettled(raised);
-    while (received.length === 0) await new Promise((r) => setTimeout(r, 1));
+    await until(() => received.length !== 0);
     assertEquals(
       outcomes.map(({ status }) => status),
       expected.map((text) => text === undefined ? "rejected" : "fulfilled"),

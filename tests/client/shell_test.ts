@@ -13,6 +13,7 @@ import {
 } from "../../mod.ts";
 import { gate, type Script, send, serve } from "../helpers/tcp.ts";
 import { converse, PATIENT, resultTo, SYNC } from "../helpers/client.ts";
+import { until } from "../helpers/until.ts";
 
 /** Computes for so long, as an application may. */
 function block(ms: number): void {
@@ -264,9 +265,7 @@ Deno.test("EventClient keeps requests past maxInFlight in its queue", async () =
   await new Promise((resolve) =>
     client.addEventListener("connect", resolve, { once: true })
   );
-  while (client.stats.inFlight < 16_384) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  await until(() => client.stats.inFlight >= 16_384);
   assertEquals(client.stats.inFlight, 16_384);
   assertEquals(client.stats.queued, 50_000 - 16_384);
   held.open();

@@ -15,6 +15,7 @@ import {
 import { FakeTime } from "../helpers/fake_time.ts";
 import { memoryPair } from "../helpers/memory.ts";
 import { freePort, gate, serve } from "../helpers/tcp.ts";
+import { until } from "../helpers/until.ts";
 
 const PATIENT = { timeoutMs: 60_000 };
 const SYNC = { ...PATIENT, syncMode: true };
@@ -40,7 +41,7 @@ Deno.test("EventInterface.deliver() reaches a socket that is not subscribed", as
   const { outcome, result } = await events.deliver("E_A", server.socket);
   assertEquals([outcome, result], ["sent", undefined]);
   assertEquals([events.events(), events.subscribers()], [[], []]);
-  while (methods.length < 2) await new Promise((r) => setTimeout(r, 1));
+  await until(() => methods.length >= 2);
   assertEquals(methods, ["m", "E_A"]);
 });
 

@@ -21,6 +21,7 @@ import {
 import { FakeTime } from "../helpers/fake_time.ts";
 import { memoryPair } from "../helpers/memory.ts";
 import { freePort, gate, type Script, send, serve } from "../helpers/tcp.ts";
+import { until } from "../helpers/until.ts";
 
 const PATIENT = { timeoutMs: 60_000 };
 const SYNC = { ...PATIENT, syncMode: true };
@@ -313,7 +314,7 @@ Deno.test("EventInterface.raise() waits for no dead destination to tell another"
   events.subscribe("E_A", server.socket);
   events.subscribe("E_A", "jsonrpc:dead:1", { timeoutMs: 200 });
   const raised = events.raise("E_A");
-  while (server.methods.length < 1) await new Promise((r) => setTimeout(r));
+  await until(() => server.methods.length >= 1);
   const [dead, alive] = await raised;
   assertEquals([dead.outcome, alive.outcome], ["failed", "confirmed"]);
   assert(alive.ms < dead.ms);
@@ -784,7 +785,7 @@ Deno.test("EventInterface.close() waits for what is raised while it closes", asy
   const closing = events.close();
   const late = events.raise("E_A");
   first.open();
-  while (answered === 0) await new Promise((r) => setTimeout(r, 1));
+  await until(() => answered !== 0);
   second.open();
   await closing;
   assertEquals([(await late)[0].outcome, disconnects], ["confirmed", 1]);

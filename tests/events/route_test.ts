@@ -19,6 +19,7 @@ import {
 import { memoryPair } from "../helpers/memory.ts";
 import { newSeed, randomFrom } from "../helpers/random.ts";
 import { freePort, gate, type Script, send, serve } from "../helpers/tcp.ts";
+import { until } from "../helpers/until.ts";
 
 const PATIENT = { timeoutMs: 60_000, onWarning: () => {} };
 const SYNC = { ...PATIENT, syncMode: true };
@@ -130,7 +131,7 @@ Deno.test("FAILOVER sends events of one go on to the next server together, in or
     const [{ outcome, via }] = await reports;
     assertEquals([outcome, via], ["sent", `${server.socket}/a_longer_method`]);
   }
-  while (received.length < COUNT) await new Promise((r) => setTimeout(r, 1));
+  await until(() => received.length >= COUNT);
   assertEquals(received, Array.from({ length: COUNT }, (_, n) => n));
   assertEquals([connects, events.stats()[1].written], [2, COUNT]);
 });
@@ -156,9 +157,7 @@ Deno.test("ROUND-ROBIN takes the next server at each event, also of those raised
     const [{ via }] = await reports;
     assertEquals(via, n % 2 === 0 ? one.socket : two.socket);
   }
-  while (received.flat().length < 1001) {
-    await new Promise((r) => setTimeout(r, 1));
-  }
+  await until(() => received.flat().length >= 1001);
   assert(received[0].every((n, i) => n === 2 * i));
   assert(received[1].every((n, i) => n === 2 * i + 1));
 });
@@ -196,9 +195,7 @@ Deno.test("FAILOVER takes a response that came in time, though the timer rings l
       const { written } = events.stats()[0];
       const raised = events.raise("E");
       for (let i = 0; i < 5; i++) await null; // as a rule it is written then
-      while (events.stats()[0].written === written) {
-        await new Promise((r) => setTimeout(r, 0));
-      }
+      await until(() => events.stats()[0].written !== written);
       const start = performance.now();
       while (performance.now() - start < 1000);
       const [{ outcome, via }] = await raised;

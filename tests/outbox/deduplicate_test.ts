@@ -14,6 +14,7 @@ import {
 } from "../../src/outbox/mod.ts";
 import { Folder } from "./helpers.ts";
 import { KINDS } from "./kinds.ts";
+import { until } from "../helpers/until.ts";
 
 const SYNC = { syncMode: true, timeoutMs: 10_000 };
 
@@ -72,7 +73,7 @@ Deno.test("deduplicate() waits while the first is being handled", async () => {
     return "done";
   });
   const both = [1, 2].map(() => server.client.raise("E_X", { key: "a" }));
-  while (calls === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(() => calls !== 0);
   gate.resolve();
   assertEquals(await Promise.all(both), ["done", "done"]);
   assertEquals(calls, 1);

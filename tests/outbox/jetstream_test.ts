@@ -15,6 +15,7 @@ import { newSeed } from "../helpers/random.ts";
 import { collect, newEvent, noting, TARGET } from "./helpers.ts";
 import { many } from "./many.ts";
 import { CLIENTS, openJetStream } from "./nats_clients.ts";
+import { until } from "../helpers/until.ts";
 
 const command = await findNatsServer();
 const never = new AbortController().signal;
@@ -104,9 +105,7 @@ test("jetstream() has many deliver a target's events, once each and in order", a
   await outboxes[0].subscribe("E_X", receiver.socket);
   // The others hear of it.
   for (const events of interfaces) {
-    while (events.subscribers("E_X").length === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await until(() => events.subscribers("E_X").length !== 0);
   }
   for (let n = 0; n < 60; n++) await outboxes[n % 3].raise("E_X", { n });
   await outboxes[1].flush();
@@ -116,9 +115,7 @@ test("jetstream() has many deliver a target's events, once each and in order", a
 
   assertEquals(await outboxes[2].unsubscribe("E_X", receiver.socket), true);
   for (const events of interfaces) {
-    while (events.subscribers("E_X").length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await until(() => events.subscribers("E_X").length === 0);
   }
   assertEquals(await stores[0].subscriptions(), []);
   for (const parts of [outboxes, interfaces, stores]) {

@@ -23,6 +23,7 @@ import {
 } from "../../src/outbox/mod.ts";
 import { collect, Folder, next, noting } from "./helpers.ts";
 import { KINDS } from "./kinds.ts";
+import { until } from "../helpers/until.ts";
 
 const SYNC = { syncMode: true, timeoutMs: 10_000 };
 const FAST: OutboxOptions = { minDelayMs: 1, maxDelayMs: 5 };
@@ -502,9 +503,7 @@ Deno.test("Outbox closes though the store cannot note what is done", async () =>
   const outbox = new Outbox(full, client);
   await outbox.raise("E_X", { n: 1 });
   await outbox.raise("E_X", { n: 2 });
-  while (server.seen.length === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  await until(() => server.seen.length !== 0);
   await outbox.close();
   assertEquals(server.numbers(), [1]);
 });

@@ -5,6 +5,7 @@ import { EventClient } from "../../mod.ts";
 import { findNatsServer, NatsServer } from "../helpers/nats.ts";
 import { noting } from "./helpers.ts";
 import { Program } from "./process.ts";
+import { until } from "../helpers/until.ts";
 
 const command = await findNatsServer();
 const read = (path: string) =>
@@ -68,9 +69,7 @@ Deno.test({
     await one.ended;
     await two.kill();
     await raise(9, sockets[2]);
-    while (receiver.seen.length < 10) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await until(() => receiver.seen.length >= 10);
     assertEquals(receiver.numbers(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   },
 });

@@ -9,6 +9,7 @@ import {
 import { Reports } from "../../src/server/reports.ts";
 import { connect, exchange, listen, request } from "../helpers/server.ts";
 import { FakeTime } from "../helpers/fake_time.ts";
+import { until } from "../helpers/until.ts";
 
 /** What a server has dispatched. */
 function dispatched(server: EventServer) {
@@ -91,7 +92,7 @@ Deno.test("EventServer tells of errors, with the event", async () => {
     request(1, "E_NO") + request(null, "E_NO", { a: 1 }) + request(2, "E_BOO") +
       request(null, "E_BOO", [2]),
   );
-  while (seen.error.length < 3) await new Promise((r) => setTimeout(r));
+  await until(() => seen.error.length >= 3);
   assertEquals(
     seen.error.map(({ error, event }) => [error, shown(event!)]),
     [
@@ -204,7 +205,7 @@ Deno.test("EventServer.stats counts", async () => {
   const sent = request(1, "E_X") + request(2, "E_Y") + request(null, "E_X") +
     request(null, "E_\xe9") + "1 ";
   const came = await exchange(server, sent);
-  while (server.stats.open > 0) await new Promise((r) => setTimeout(r));
+  await until(() => server.stats.open === 0);
   const length = (text: string) => new TextEncoder().encode(text).length;
   assertEquals(server.stats, {
     accepted: 1,

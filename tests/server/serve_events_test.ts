@@ -20,6 +20,7 @@ import { FakeTime } from "../helpers/fake_time.ts";
 import { cutAtRandom, newSeed, randomFrom } from "../helpers/random.ts";
 import { connect, exchange, listen, request } from "../helpers/server.ts";
 import { gate, needsIpv6 } from "../helpers/tcp.ts";
+import { until } from "../helpers/until.ts";
 
 Deno.test("serveEvents() gives the handler each event", async () => {
   const events: ReceivedEvent[] = [];
@@ -258,7 +259,7 @@ Deno.test("serveEvents() starts events in order, and waits when 1024 are under w
   const sent = peer.send(all.join(""));
   using watcher = await connect(server); // served meanwhile, so time has passed
   await watcher.send(request("w"));
-  while (started.length < 1025) await new Promise((r) => setTimeout(r));
+  await until(() => started.length >= 1025);
   assertEquals(started.length, 1025); // one of them the watcher's
   release.open();
   await sent;
@@ -585,12 +586,12 @@ Deno.test("serveEvents() bounds the bytes of the events under way", async () => 
   const sent = peer.send(big.repeat(20));
   using watcher = await connect(server);
   await watcher.send(request("w"));
-  while (started < 4) await new Promise((r) => setTimeout(r));
+  await until(() => started >= 4);
   for (let i = 0; i < 100; i++) await new Promise((r) => setTimeout(r));
   assertEquals(started, 4); // three that have over 1 MiB, and the watcher's
   release.open();
   await sent;
-  while (started < 21) await new Promise((r) => setTimeout(r));
+  await until(() => started >= 21);
 });
 
 Deno.test("serveEvents() survives an onError that throws", async () => {

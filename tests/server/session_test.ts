@@ -3,6 +3,7 @@ import { EventClient, type EventServer } from "../../mod.ts";
 import { FakeTime } from "../helpers/fake_time.ts";
 import { connect, exchange, listen, request } from "../helpers/server.ts";
 import { gate, send } from "../helpers/tcp.ts";
+import { until } from "../helpers/until.ts";
 
 /** Text whose characters are bytes. */
 const bytesOf = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
@@ -107,9 +108,7 @@ for (const [name, pieces, responses] of LINES) {
     for (const piece of pieces) {
       await peer.send(piece);
       count += piece.split("jsonrpc").length - 1;
-      while (server.stats.requests < count) {
-        await new Promise((r) => setTimeout(r));
-      }
+      await until(() => server.stats.requests >= count);
       for (let i = 0; i < 5; i++) await new Promise((r) => setTimeout(r));
     }
     await peer.conn.closeWrite();
@@ -196,7 +195,7 @@ Deno.test("serveEvents() frees the place of a peer that is reset, and aborts the
   const peer = await connect(server);
   await peer.send(request(1, "m") + request(2, "held"));
   await started.opened;
-  while (server.stats.bytesSent === 0) await new Promise((r) => setTimeout(r));
+  await until(() => server.stats.bytesSent !== 0);
   peer.conn.close(); // with bytes that it has not read, which resets it
   const [signal] = signals;
   if (!signal!.aborted) {

@@ -8,6 +8,7 @@ import {
 } from "../../mod.ts";
 import { fakeServer } from "../../src/testing/mod.ts";
 import { once, PATIENT, SYNC } from "../helpers/client.ts";
+import { until } from "../helpers/until.ts";
 
 Deno.test("fakeServer() responds with results and errors, and keeps what came", async () => {
   await using server = fakeServer([
@@ -103,9 +104,7 @@ Deno.test("FakeServer.closeConnections() ends what is open, and new ones are tak
   }));
   await using client = new EventClient(server.socket, SYNC);
   const first = assertRejects(() => client.raise("E_X"), ConnectionClosedError);
-  while (server.requests.length === 0) {
-    await new Promise((r) => setTimeout(r, 1));
-  }
+  await until(() => server.requests.length !== 0);
   server.closeConnections();
   await first;
   assertEquals(await client.raise("E_X"), 1);
