@@ -1,12 +1,8 @@
 /** Pages, metrics and management by HTTP. */
 
 import type { Address } from "../../mod.ts";
-import {
-  checkGuard,
-  drawToken,
-  type FetchHandler,
-  isLoopback,
-} from "../monitor/mod.ts";
+import { checkGuard, drawToken, type FetchHandler } from "../monitor/mod.ts";
+import { isLoopback } from "../protocol/socket.ts";
 import { listenProblem, parseAddress } from "./address.ts";
 import { UsageError } from "./arguments.ts";
 import { within } from "./interrupt.ts";

@@ -60,7 +60,10 @@ export function hubHttpOf(
     const { signal } = stopping;
     const operations: Operations = {
       metrics: () => hubMetrics(events, tally, view),
-      notReady: () => signal.aborted ? ["it is stopping"] : [],
+      notReady: () => [
+        ...signal.aborted ? ["it is stopping"] : [],
+        ...outbox?.problem === undefined ? [] : [outbox.problem],
+      ],
     };
     const services: HttpService[] = [];
     const hub = serveHttp(

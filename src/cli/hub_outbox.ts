@@ -6,9 +6,13 @@ import type {
   EventParams,
 } from "../../mod.ts";
 import type { EventKeeper } from "../opensips/mod.ts";
-import type { EventStore } from "../outbox/mod.ts";
+import type { EventFilter, EventStore, KeptEvent } from "../outbox/mod.ts";
 import type { HubLog } from "./hub_log.ts";
-import type { OutboxView, SetAsideEvent } from "../monitor/mod.ts";
+import {
+  causeOf,
+  type OutboxView,
+  type SetAsideEvent,
+} from "../monitor/mod.ts";
 import type { Arguments } from "./arguments.ts";
 import { describe } from "./outcome.ts";
 import {
@@ -17,14 +21,7 @@ import {
   startOutbox,
   toKeyParam,
 } from "./outbox_file.ts";
-import {
-  failureText,
-  keptMessage,
-  recoveryText,
-  watchOutbox,
-} from "./outbox_news.ts";
-import { stderr } from "./output.ts";
-import { printable } from "../protocol/printable.ts";
+import { failureText, keptMessage } from "./outbox_news.ts";
 
 /** What `hub` has made already. */
 export interface HubOutboxSettings {
@@ -39,6 +36,8 @@ export interface HubOutboxSettings {
 export class HubOutbox implements EventKeeper {
   readonly #settings: HubOutboxSettings;
   readonly #file: OutboxOnFile;
+  /** The last time that an event, or what became of one, could not be kept. */
+  #problem: { message: string; at: number } | undefined;
 
   private constructor(settings: HubOutboxSettings, file: OutboxOnFile) {
     this.#settings = settings;
@@ -59,38 +58,71 @@ export class HubOutbox implements EventKeeper {
       timeoutMs: options.timeoutMs,
       onWarning: (message) => log.warn(message),
     });
-    watchOutbox(file.outbox, {
-      failed: (kept, error, isSetAside) => {
-        const { event, key, target: socket } = kept;
-        log.note("error", {
-          event,
-          key,
-          socket,
-          error: describe(error),
-          outcome: isSetAside ? "set aside" : "kept",
-        }, failureText(kept, error, isSetAside));
-      },
-      recovered: (socket, ms) => {
-        const reachedAgainAfterMs = Math.round(ms);
-        log.note(
-          "info",
-          { socket, reachedAgainAfterMs },
-          recoveryText(socket, ms),
-        );
-      },
-      problem: ({ message }) => log.warn(message),
+    const hub = new HubOutbox(settings, file);
+    hub.#watch();
+    return hub;
+  }
+
+  /** Logs what becomes of what is kept. */
+  #watch(): void {
+    const { log } = this.#settings;
+    const { outbox } = this.#file;
+    const factsOf = (
+      { event, params, target: socket, raisedAt }: KeptEvent,
+    ) => ({
+      event,
+      params,
+      socket,
+      ms: Date.now() - raisedAt,
     });
-    return new HubOutbox(settings, file);
+    outbox.addEventListener("delivered", ({ detail: kept }) => {
+      const attempts = kept.attempts + 1;
+      log.take({ ...factsOf(kept), outcome: "confirmed", attempts });
+    });
+    outbox.addEventListener("postponed", ({ detail: { event, error } }) => {
+      const { attempts } = event;
+      log.take({ ...factsOf(event), outcome: "failed", error, attempts });
+    });
+    outbox.addEventListener("aside", ({ detail: { event: kept, error } }) => {
+      const { event, key, target: socket } = kept;
+      const members = {
+        event,
+        key,
+        socket,
+        cause: causeOf(error),
+        error: describe(error),
+        attempts: kept.attempts,
+        outcome: "set aside",
+      };
+      log.note("error", members, failureText(kept, error, true));
+    });
+    outbox.addEventListener("error", ({ detail: { error } }) => {
+      this.#fail(error as Error);
+    });
+  }
+
+  #fail({ message }: Error): void {
+    this.#problem = { message, at: performance.now() };
+    this.#settings.log.warn(message);
+  }
+
+  /** Why events cannot be kept, as far as was seen of late. */
+  get problem(): string | undefined {
+    const { message, at } = this.#problem ?? {};
+    return at !== undefined && performance.now() - at < PROBLEM_MS
+      ? message
+      : undefined;
   }
 
   /** Raises an event; resolves when it is safe. */
   async raise(event: string, params: EventParams): Promise<void> {
-    const { options, log } = this.#settings;
+    const { options } = this.#settings;
     checkEvent(event, params, options.eventParam);
     try {
       await this.#file.outbox.raise(event, params);
+      this.#problem = undefined;
     } catch (error) {
-      log.warn((error as Error).message);
+      this.#fail(error as Error);
       throw error;
     }
   }
@@ -113,18 +145,19 @@ export class HubOutbox implements EventKeeper {
   get view(): OutboxView {
     const { outbox, store } = this.#file;
     return {
-      async stats() {
+      stats: async () => {
         const { kept, setAside, bytes, oldest } = await outbox.stats();
         return {
           waiting: kept,
           setAside,
           bytes,
           oldestMs: oldest === undefined ? undefined : Date.now() - oldest,
+          problem: this.problem,
         };
       },
       setAside: () => Array.fromAsync(setAsideIn(store)),
-      retry: (id) => store.retry({ ids: [String(id)] }),
-      drop: (id) => store.drop({ ids: [String(id)] }),
+      retry: async (id) => checkFound(await store.retry(setAside(id))),
+      drop: async (id) => checkFound(await store.drop(setAside(id))),
     };
   }
 
@@ -132,10 +165,26 @@ export class HubOutbox implements EventKeeper {
   async close(): Promise<void> {
     const { outbox, store } = this.#file;
     await outbox.close();
-    const message = keptMessage(await outbox.stats(), this.#settings.path);
-    if (message !== undefined) stderr.print(printable(message));
+    const { kept, setAside } = await outbox.stats();
+    const message = keptMessage({ kept, setAside }, this.#settings.path);
+    if (message !== undefined) {
+      this.#settings.log.note("info", { kept, setAside }, message);
+    }
     await store.close();
   }
+}
+
+/** For how long the hub is not ready after the outbox has failed. */
+const PROBLEM_MS = 10_000;
+
+/** One event, if it is set aside. */
+function setAside(id: string | number): EventFilter {
+  return { ids: [String(id)], isSetAside: true };
+}
+
+/** Throws if there was no such event. */
+function checkFound(count: number): void {
+  if (count === 0) throw new Error("it is not set aside any more");
 }
 
 /** No more than a page shows. */

@@ -49,8 +49,10 @@ export class DestinationTally {
   readonly failed: Map<FailureCause, number> = new Map();
   /** How long it took to deliver one, from raise on. */
   readonly durations: Histogram = new Histogram();
-  /** Since when all has failed, in milliseconds since the epoch. */
+  /** Since when it is not reached, in milliseconds since the epoch. */
   failingSince: number | undefined;
+  /** Whether it is there, and refused the last event. */
+  isRefusing = false;
   /** The last failure. */
   lastFailure: Failure | undefined;
   /** Events delivered in the last seconds, each at the rest of its second. */
@@ -63,12 +65,15 @@ export class DestinationTally {
       const failure = failureOf(delivery, time);
       const before = this.failed.get(failure.cause) ?? 0;
       this.failed.set(failure.cause, before + count);
-      this.failingSince ??= time;
+      this.isRefusing = failure.cause === "server";
+      if (this.isRefusing) this.failingSince = undefined;
+      else this.failingSince ??= time;
       this.lastFailure = failure;
       return;
     }
     this[outcome] += count;
     this.failingSince = undefined;
+    this.isRefusing = false;
     this.durations.observe((settledAt - queuedAt) / 1000, count);
     const second = Math.floor(settledAt / 1000);
     const slot = this.#seconds[second % SLOTS];

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { formatHost } from "../protocol/socket.ts";
+import { formatHost, isLoopback } from "../protocol/socket.ts";
 import type { Address } from "../transport/listen.ts";
 
 /** Options of what guards a page. */
@@ -61,13 +61,6 @@ export function pageUrl({ hostname, port }: Address, token?: string): string {
     ? ""
     : `?token=${encodeURIComponent(token)}`;
   return `http://${formatHost(hostname)}:${port}/${query}`;
-}
-
-/** Whether a host is this machine, by an address of it or as `localhost`. */
-export function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
-  return host === "localhost" || host === "::1" ||
-    /^(::ffff:)?127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$/.test(host);
 }
 
 /**

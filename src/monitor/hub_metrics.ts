@@ -179,7 +179,11 @@ async function metricsOfOutbox(outbox: OutboxView): Promise<Metric[]> {
       "How long the oldest event has waited.",
       oldestMs === undefined ? undefined : oldestMs / 1000,
     ),
-    gauge("size_bytes", "How much room the outbox takes on disk.", bytes),
+    gauge(
+      "size_bytes",
+      "How much what is kept takes, without the overhead of its store.",
+      bytes,
+    ),
   ];
 }
 

@@ -146,7 +146,7 @@ async function stateOf(
 }
 
 function rowOfSubscriber(
-  subscriber: Subscriber & { expiresAt?: number | undefined },
+  subscriber: Subscriber,
 ) {
   const { event, socket, expire, expiresAt } = subscriber;
   return { event, socket, expire, expiresAt };
@@ -165,7 +165,13 @@ function rowOfDestination(
     destination,
     tls,
     syncMode,
-    state: since !== undefined ? "down" : delivered > 0 ? "up" : "idle",
+    state: since !== undefined
+      ? "down"
+      : tally?.isRefusing
+      ? "refusing"
+      : delivered > 0
+      ? "up"
+      : "idle",
     since,
     rate: tally?.rateAt(now) ?? 0,
     delivered,

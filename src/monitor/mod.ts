@@ -30,7 +30,6 @@ export {
   drawToken,
   type FetchHandler,
   type GuardOptions,
-  isLoopback,
   pageUrl,
   type RequestInfo,
 } from "./guard.ts";

@@ -12,7 +12,7 @@ export interface OutboxState {
   readonly setAside: number;
   /** How long the oldest event has waited, in milliseconds. */
   readonly oldestMs?: number | undefined;
-  /** How many bytes it has on disk. */
+  /** How many bytes its events take, without the overhead of the store. */
   readonly bytes?: number | undefined;
   /** Why it takes no events, if it takes none. */
   readonly problem?: string | undefined;

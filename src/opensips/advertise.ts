@@ -5,6 +5,7 @@
  */
 
 import { quote } from "../protocol/errors.ts";
+import { isLoopback } from "../protocol/socket.ts";
 import { parseAddress } from "./address.ts";
 import { MiError } from "./mi_client.ts";
 
@@ -13,11 +14,6 @@ interface DenoConnect {
   connect(options: { hostname: string; port: number }): Promise<
     { readonly localAddr: object; close(): void }
   >;
-}
-
-/** Whether only this machine reaches a host, as it is written. */
-export function isLoopback(host: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[?::1\]?)$/i.test(host);
 }
 
 /** Where a listener waits for events. */

@@ -199,14 +199,8 @@ function subscriberOf(
   }
 }
 
-/** A subscriber, and when it ends, if its Event Interface tells it. */
-type ShownSubscriber = Subscriber & {
-  /** In ms since the epoch. */
-  readonly expiresAt?: number | undefined;
-};
-
 /** Shows a subscriber as OpenSIPS 4.0 does; `now` is in ms since the epoch. */
-function showAt(now: number): (subscriber: ShownSubscriber) => unknown {
+function showAt(now: number): (subscriber: Subscriber) => unknown {
   return ({ socket, expire, expiresAt }) => {
     if (expire === undefined) return { socket, expire: "never" };
     const seconds = Math.ceil(expire); // of one that was kept a part is over

@@ -11,7 +11,8 @@ import {
   type ServeEventsOptions,
 } from "../server/serve_events.ts";
 import type { EventHandler, ReceivedEvent } from "../server/event.ts";
-import { addressFor, isLoopback } from "./advertise.ts";
+import { addressFor } from "./advertise.ts";
+import { isLoopback } from "../protocol/socket.ts";
 import type { OpenSipsEvents } from "./catalogue.ts";
 import {
   OpenSipsSubscription,

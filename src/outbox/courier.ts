@@ -150,17 +150,20 @@ export class Courier {
 
   async #handleFailure(event: KeptEvent, error: unknown): Promise<void> {
     if (this.#carrying.signal.aborted) return;
+    // The store may count in the event itself, or not.
+    const attempts = event.attempts + 1;
+    const failed = { ...event, attempts, lastError: messageOf(error) };
     if (!this.#mayRetry(error)) {
       await this.#deliverer.setAside(event, refusalOf(error));
-      this.#hooks.setAside(event, error);
+      this.#hooks.setAside(failed, error);
       return;
     }
     const delayMs = Math.min(
-      backoff(event.attempts + 1, this.#options),
+      backoff(attempts, this.#options),
       Math.max(0, this.#msLeft(event)),
     );
-    await this.#deliverer.postpone(event, delayMs, messageOf(error));
-    this.#hooks.postponed(event, error, delayMs);
+    await this.#deliverer.postpone(event, delayMs, failed.lastError);
+    this.#hooks.postponed(failed, error, delayMs);
   }
 
   /** The caller's function may throw; then nothing is given up. */

@@ -44,7 +44,7 @@ export interface OutboxRaiseOptions {
 export interface OutboxEventMap {
   /** An event was delivered, and is removed. */
   delivered: CustomEvent<KeptEvent>;
-  /** An attempt has failed; there will be another. */
+  /** An attempt has failed, and counts in `attempts`; there will be another. */
   postponed: CustomEvent<
     { event: KeptEvent; error: unknown; delayMs: number }
   >;

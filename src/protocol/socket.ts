@@ -182,3 +182,10 @@ export function formatAddress(
 ): string {
   return `${formatHost(hostname)}:${port}`;
 }
+
+/** Whether a host is this machine, by an address of it or as `localhost`. */
+export function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  return host === "localhost" || host === "::1" ||
+    /^(::ffff:)?127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$/.test(host);
+}

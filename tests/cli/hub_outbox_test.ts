@@ -25,12 +25,18 @@ async function startHub(file: string, args: string[] = []) {
   const line = await running.errLine();
   const url = /^listening at (http:.*)$/.exec(line ?? "")?.[1];
   if (url === undefined) throw new Error(`hub said: ${line}`);
-  async function ask(method: string, params: unknown = {}): Promise<unknown> {
-    const response = await fetch(`${url}/mi`, {
+  /** Posts the text of a request. */
+  async function post(body: string): Promise<Response> {
+    return await fetch(`${url}/mi`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ jsonrpc: "2.0", id: "1", method, params }),
+      body,
     });
+  }
+  async function ask(method: string, params: unknown = {}): Promise<unknown> {
+    const response = await post(
+      JSON.stringify({ jsonrpc: "2.0", id: "1", method, params }),
+    );
     const { result, error } = await response.json();
     return result ?? error;
   }
@@ -38,7 +44,7 @@ async function startHub(file: string, args: string[] = []) {
     running.process.kill(signal);
     return (await running.process.status).code;
   }
-  return { ...running, ask, end };
+  return { ...running, url, post, ask, end };
 }
 
 Deno.test("hub --outbox goes on after SIGKILL with events and subscribers", async () => {
@@ -129,17 +135,94 @@ Deno.test("hub --outbox ends with 0 while a server is down, and says how many ar
   ]);
   await hub.ask("raise_event", ["E_X", { n: 0 }]);
   await hub.ask("raise_event", ["E_X", { n: 1 }]);
-  const { time, key, error, ...line } = JSON.parse((await hub.outLine())!);
-  assert(Date.parse(time) > 0 && key.length > 0);
-  assertEquals(error.name, "ConnectError");
+  const { time, since, error, ms, ...line } = JSON.parse(
+    (await hub.outLine())!,
+  );
+  assertEquals(since, time);
+  assert(Date.parse(time) > 0 && ms >= 0);
+  assertStringIncludes(error, "refused");
   assertEquals(line, {
+    level: "warn",
+    kind: "down",
     event: "E_X",
-    level: "error",
+    params: { n: 0 },
     socket,
-    outcome: "kept",
+    cause: "connect",
+    attempts: 1,
+    failed: 1,
   });
   assertEquals(await hub.end("SIGTERM"), 0);
-  assertEquals(await hub.errLine(), "2 events are kept for the next start");
+  const { time: _, ...end } = JSON.parse((await hub.outLine())!);
+  assertEquals(end, { level: "info", kept: 2, setAside: 0 });
+  // Standard error is for errors.
+  assertEquals(await hub.errLine(), undefined);
+});
+
+Deno.test("hub --outbox logs each delivery with --log-level debug, params as they came", async () => {
+  using folder = new Folder();
+  let isWilling = false;
+  await using server = noting(() => {
+    if (!isWilling) throw new ServerError(-32050, "Not now");
+    return true;
+  });
+  await using hub = await startHub(folder.file(), [
+    `--subscribe=E_X=${server.socket}`,
+    "--json",
+    "--log-level=debug",
+  ]);
+  await hub.ask("raise_event", ["E_X", { n: 0 }]);
+  const aside = JSON.parse((await hub.outLine())!);
+  assertEquals(
+    [aside.level, aside.outcome, aside.cause, aside.attempts],
+    ["error", "set aside", "server", 1],
+  );
+  isWilling = true;
+  const response = await hub.post(
+    `{"jsonrpc":"2.0","id":1,"method":"raise_event","params":["E_X",{"b":1.50,"2":12345678901234567890}]}`,
+  );
+  await response.body?.cancel();
+  const delivered = (await hub.outLine())!;
+  assertStringIncludes(
+    delivered,
+    `"params":{"b":1.50,"2":12345678901234567890}`,
+  );
+  assertStringIncludes(delivered, `"kind":"delivered"`);
+});
+
+Deno.test("hub --outbox has a page that shows what is set aside, and retries and drops it", async () => {
+  using folder = new Folder();
+  let isWilling = false;
+  await using server = noting(() => {
+    if (!isWilling) throw new ServerError(-32050, "Not now");
+    return true;
+  });
+  await using hub = await startHub(folder.file(), [
+    `--subscribe=E_X=${server.socket}`,
+  ]);
+  for (const n of [0, 1]) await hub.ask("raise_event", ["E_X", { n }]);
+  await hub.outLine();
+  await hub.outLine();
+  const decide = async (action: string, id: string) => {
+    const response = await fetch(`${hub.url}/outbox/${action}`, {
+      method: "POST",
+      headers: { origin: hub.url },
+      body: JSON.stringify({ id }),
+    });
+    return [response.status, await response.text()];
+  };
+  const metrics = await (await fetch(`${hub.url}/metrics`)).text();
+  assertStringIncludes(metrics, "event_jsonrpc_outbox_events_set_aside 2\n");
+  isWilling = true;
+  assertEquals(await decide("retry", "1"), [204, ""]);
+  await until(() => server.numbers().length === 3);
+  assertEquals(server.numbers(), [0, 1, 0]);
+  assertEquals(await decide("drop", "2"), [204, ""]);
+  for (const action of ["retry", "drop"]) {
+    assertEquals(await decide(action, "2"), [
+      409,
+      `Cannot ${action} 2: it is not set aside any more\n`,
+    ]);
+  }
 });
 
 Deno.test("hub --outbox tells a second process who delivers from the file: exit code 1", async () => {

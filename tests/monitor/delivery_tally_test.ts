@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ConnectError } from "../../mod.ts";
+import { ConnectError, ServerError } from "../../mod.ts";
 import { DeliveryTally } from "../../src/monitor/mod.ts";
 import { delivery } from "../helpers/deliveries.ts";
 
@@ -18,6 +18,28 @@ Deno.test("DeliveryTally knows since when a destination fails, and that it works
   tally.onDelivery(delivery({}));
   assertEquals(state().failingSince, undefined);
   assertEquals([state().sent, state().failures], [2, 2]);
+});
+
+Deno.test("DeliveryTally tells a destination that refuses from one that is down", () => {
+  const tally = new DeliveryTally();
+  const state = tally.destinations.at("10.0.0.7:8080");
+  const failed = (error: Error) =>
+    tally.onDelivery(delivery({ outcome: "failed", error }));
+  failed(new ConnectError("connection refused"));
+  assertEquals([state.failingSince === undefined, state.isRefusing], [
+    false,
+    false,
+  ]);
+  failed(new ServerError(404, "No such user"));
+  assertEquals([state.failingSince === undefined, state.isRefusing], [
+    true,
+    true,
+  ]);
+  tally.onDelivery(delivery({}));
+  assertEquals([state.failingSince === undefined, state.isRefusing], [
+    true,
+    false,
+  ]);
 });
 
 Deno.test("DeliveryTally tells the rate of the last ten seconds that are over", () => {

@@ -5,6 +5,7 @@ import {
   formatSocket,
   parseSocket,
 } from "../../src/protocol/socket.ts";
+import { isLoopback } from "../../src/protocol/socket.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -211,4 +212,15 @@ Deno.test("parseSocket() refuses what is not a string", pure, () => {
 Deno.test("parseSocket() treats an empty method as none", pure, () => {
   assertEquals("method" in parseSocket("jsonrpc:h:80/"), false);
   assertEquals(formatSocket(parseSocket("jsonrpc:h:80/")), "jsonrpc:h:80");
+});
+
+Deno.test("isLoopback() tells this machine from others", () => {
+  const own = ["127.0.0.1", "127.1.2.3", "localhost", "LOCALHOST", "::1"];
+  for (const host of [...own, "[::1]", "::ffff:127.0.0.1"]) {
+    assertEquals(isLoopback(host), true, host);
+  }
+  const others = ["0.0.0.0", "::", "::2", "10.0.0.7", "128.0.0.1", "local", ""];
+  for (const host of [...others, "127.example", "127.0.0.1.x", "localhost.x"]) {
+    assertEquals(isLoopback(host), false, host);
+  }
 });

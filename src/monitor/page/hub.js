@@ -111,7 +111,12 @@ function table(title, columns, keyOf) {
 const number = (get) => (row) => count(get(row));
 const text = (get) => (row) => shown(get(row));
 
-const STATES = { up: "up", down: "down", idle: "not used yet" };
+const STATES = {
+  up: "up",
+  down: "down",
+  refusing: "refuses events",
+  idle: "not used yet",
+};
 
 const destinations = table("Destinations", [
   [
@@ -231,7 +236,7 @@ function show() {
   }
   facts.push(`${count(outbox.setAside)} set aside`);
   if (outbox.bytes !== undefined) {
-    facts.push(`${(outbox.bytes / 1024 / 1024).toFixed(1)} MiB on disk`);
+    facts.push(`${(outbox.bytes / 1024 / 1024).toFixed(1)} MiB`);
   }
   outboxFacts.replaceChildren(
     facts.join(" · "),
