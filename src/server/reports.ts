@@ -136,7 +136,7 @@ export class Reports {
   /** Reports an error of a handler, or a failure to accept. */
   failed(error: unknown, event?: ReceivedEvent): void {
     this.stats.failed++;
-    const { onError = (error) => console.error(error) } = this.#hooks;
+    const { onError = printFailure } = this.#hooks;
     quietly(() => onError(error, event));
     this.#dispatch("error", { error, event });
   }
@@ -224,6 +224,18 @@ export class Reports {
   ): void {
     this.#target.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** What is done with an error unless the caller says otherwise. */
+function printFailure(error: unknown, event: ReceivedEvent | undefined): void {
+  if (event === undefined) return console.error(error);
+  const { method, paramsText, peer } = event;
+  console.error(
+    `The handler of ${quote(method)} failed, with params ${
+      brief(paramsText)
+    } from ${formatAddress(peer)}:`,
+    error,
+  );
 }
 
 /** Calls a hook, and ignores its errors. */

@@ -133,6 +133,14 @@ for (
   });
 }
 
+Deno.test("no help is wider than a terminal of 80 columns", async () => {
+  for (const command of [[], ["events"], ["outbox"], ["completions"]]) {
+    const { code, stdout } = await run([...command, "--help"]);
+    assertEquals(code, 0);
+    assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
+  }
+});
+
 const WRONG: [args: string[], error: string, help?: string][] = [
   [["help", "nonsense"], 'unknown command "nonsense"'],
   [["--help", "rasie"], 'unknown command "rasie", did you mean'],

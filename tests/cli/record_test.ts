@@ -1,26 +1,10 @@
 // What `listen --json` records, `pump` replays, byte for byte.
 
 import { assertEquals } from "@std/assert";
-import { EventClient, memberText, serveEvents } from "../../mod.ts";
+import { memberText } from "../../mod.ts";
 import recorded from "../data/opensips-wire.json" with { type: "json" };
 import { exchange, runWith, startListen } from "../helpers/command.ts";
 import { serve } from "../helpers/tcp.ts";
-
-/** Whether a listener has the text of params: else they come parsed. */
-async function hasParamsText(): Promise<boolean> {
-  await using server = serveEvents(
-    { port: 0 },
-    (event) => "paramsText" in event,
-  );
-  await using client = new EventClient(server.socket, { syncMode: true });
-  return await client.raise("E") === true;
-}
-
-const needsText = (name: string) =>
-  hasParamsText().then((has) => ({
-    name: has ? name : `${name} (skipped: listeners have no text of params)`,
-    ignore: !has,
-  }));
 
 /** Params as they come from the world. */
 const PARAMS = [
@@ -69,77 +53,61 @@ async function replay(lines: string, ...args: string[]): Promise<string[][]> {
   return received;
 }
 
-Deno.test({
-  ...await needsText(
-    "pump replays what listen --json recorded: params byte for byte",
-  ),
-  async fn() {
-    const messages = PARAMS.map((params, n) =>
-      `{"jsonrpc":"2.0", "method":"E_${n}","params":${params}${
-        n % 2 === 0 ? "" : `,"id":${n}`
-      }}`
-    );
-    const lines = await record(messages);
-    assertEquals(lines.trimEnd().split("\n").length, PARAMS.length);
-    assertEquals(
-      await replay(lines),
-      PARAMS.map((params, n) => [`E_${n}`, params]),
-    );
-    const none = NONE.map((params) =>
-      `{"jsonrpc":"2.0","method":"E","params":${params}}`
-    );
-    assertEquals(await replay(await record(none)), NONE.map(() => ["E", "{}"]));
-  },
+Deno.test("pump replays what listen --json recorded: params byte for byte", async () => {
+  const messages = PARAMS.map((params, n) =>
+    `{"jsonrpc":"2.0", "method":"E_${n}","params":${params}${
+      n % 2 === 0 ? "" : `,"id":${n}`
+    }}`
+  );
+  const lines = await record(messages);
+  assertEquals(lines.trimEnd().split("\n").length, PARAMS.length);
+  assertEquals(
+    await replay(lines),
+    PARAMS.map((params, n) => [`E_${n}`, params]),
+  );
+  const none = NONE.map((params) =>
+    `{"jsonrpc":"2.0","method":"E","params":${params}}`
+  );
+  assertEquals(await replay(await record(none)), NONE.map(() => ["E", "{}"]));
 });
 
-Deno.test({
-  ...await needsText(
-    "pump replays to listen --json what that then records alike",
-  ),
-  async fn() {
-    const messages = PARAMS.map((params) =>
-      `{"jsonrpc":"2.0","method":"E","params":${params}}`
-    );
-    const first = await record(messages);
-    await using second = await startListen([
-      "--json",
-      `--count=${PARAMS.length}`,
-    ]);
-    const { code, stderr } = await runWith(first, ["pump", second.socket]);
-    assertEquals(code, 0, stderr);
-    const params = (line: string) => [
-      memberText(line, "params"),
-      memberText(line, "paramsText"),
-    ];
-    for (const line of first.trimEnd().split("\n")) {
-      assertEquals(params((await second.outLine())!), params(line));
-    }
-  },
+Deno.test("pump replays to listen --json what that then records alike", async () => {
+  const messages = PARAMS.map((params) =>
+    `{"jsonrpc":"2.0","method":"E","params":${params}}`
+  );
+  const first = await record(messages);
+  await using second = await startListen([
+    "--json",
+    `--count=${PARAMS.length}`,
+  ]);
+  const { code, stderr } = await runWith(first, ["pump", second.socket]);
+  assertEquals(code, 0, stderr);
+  const params = (line: string) => [
+    memberText(line, "params"),
+    memberText(line, "paramsText"),
+  ];
+  for (const line of first.trimEnd().split("\n")) {
+    assertEquals(params((await second.outLine())!), params(line));
+  }
 });
 
-Deno.test({
-  ...await needsText("pump replays what OpenSIPS sent, byte for byte"),
-  async fn() {
-    // event_stream sends no params where there are none.
-    const messages = recorded.filter(({ sync, text }) =>
-      !sync && memberText(text, "params") !== undefined
-    ).map(({ text }) => text);
-    assertEquals(
-      await replay(await record(messages)),
-      messages.map((text) => [
-        JSON.parse(text).method,
-        memberText(text, "params")!,
-      ]),
-    );
-  },
+Deno.test("pump replays what OpenSIPS sent, byte for byte", async () => {
+  // event_stream sends no params where there are none.
+  const messages = recorded.filter(({ sync, text }) =>
+    !sync && memberText(text, "params") !== undefined
+  ).map(({ text }) => text);
+  assertEquals(
+    await replay(await record(messages)),
+    messages.map((text) => [
+      JSON.parse(text).method,
+      memberText(text, "params")!,
+    ]),
+  );
 });
 
-Deno.test({
-  ...await needsText("listen --json keeps all digits of an id"),
-  async fn() {
-    for (const id of ["12345678901234567890", `"a\\u001b"`, "-5", "null"]) {
-      const line = await record([`{"jsonrpc":"2.0","method":"E","id":${id}}`]);
-      assertEquals(memberText(line, "id"), id);
-    }
-  },
+Deno.test("listen --json keeps all digits of an id", async () => {
+  for (const id of ["12345678901234567890", `"a\\u001b"`, "-5", "null"]) {
+    const line = await record([`{"jsonrpc":"2.0","method":"E","id":${id}}`]);
+    assertEquals(memberText(line, "id"), id);
+  }
 });

@@ -16,7 +16,6 @@
 import { assert } from "@std/assert";
 import { newSeed, randomFrom } from "../helpers/random.ts";
 import { freePort, send } from "../helpers/tcp.ts";
-import { FUZZ } from "./fuzz.ts";
 import { below, oneOf, type Random } from "./generators.ts";
 import { type Arrived, type Conversation, Model, record } from "./model.ts";
 import { type Plan, standBefore } from "./proxy.ts";
@@ -104,8 +103,8 @@ function drawAside(seed: number): Promise<string[]> {
   const names: string[] = [];
   return new Promise((resolve) => {
     worker.onmessage = ({ data }) => {
-      names.push(data);
-      if (names.length === FUZZ.length) resolve(names);
+      if (data === undefined) resolve(names);
+      else names.push(data);
     };
     worker.onerror = ({ message }) => {
       console.error(message);

@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -488,8 +489,16 @@ Deno.test("serveEvents() reports by console.error unless told otherwise", async 
       throw boo;
     });
     await using client = new EventClient(server.socket, { syncMode: true });
-    await assertRejects(() => client.raise("E_X"), ServerError, "Internal");
-    assertEquals(printed, [boo]);
+    await assertRejects(
+      () => client.raise("E_X", { n: 1 }),
+      ServerError,
+      "Internal",
+    );
+    assertEquals(printed[1], boo);
+    assertMatch(
+      String(printed[0]),
+      /^The handler of "E_X" failed, with params \{"n":1\} from 127\.0\.0\.1:\d+:$/,
+    );
   } finally {
     console.error = error;
   }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { formatAddress } from "../../src/protocol/socket.ts";
+import { connectDeno } from "../../mod.ts";
 import { listen } from "../../src/transport/listen.ts";
 import { needsIpv6 } from "../helpers/tcp.ts";
 
@@ -28,6 +29,22 @@ Deno.test("listen() accepts connections, which send at once", async () => {
   const { peer, handshake } = await listen(LOCAL).accept();
   assertEquals(peer, { hostname: "192.0.2.1", port: 5 });
   assertEquals(handshake, undefined);
+  assertEquals(set, [["noDelay", true], ["keepAlive", true]]);
+});
+
+Deno.test("connectDeno() keeps connections alive, and sends at once", async () => {
+  const set: [string, boolean][] = [];
+  const { connect } = Deno;
+  Deno.connect = (() =>
+    Promise.resolve({
+      setNoDelay: (on: boolean) => set.push(["noDelay", on]),
+      setKeepAlive: (on: boolean) => set.push(["keepAlive", on]),
+    })) as unknown as typeof connect;
+  try {
+    await connectDeno("192.0.2.1", 5, { signal: new AbortController().signal });
+  } finally {
+    Deno.connect = connect;
+  }
   assertEquals(set, [["noDelay", true], ["keepAlive", true]]);
 });
 
