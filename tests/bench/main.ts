@@ -15,6 +15,7 @@ import { type Options, Results, type Section } from "./section.ts";
 import { commands } from "./sections/commands.ts";
 import { faults } from "./sections/faults.ts";
 import { eventInterface } from "./sections/interface.ts";
+import { gaps } from "./sections/gaps.ts";
 import { interfaceMemory } from "./sections/interface_memory.ts";
 import { jetstream } from "./sections/jetstream.ts";
 import { latency } from "./sections/latency.ts";
@@ -35,6 +36,7 @@ const SECTIONS: Record<string, (options: Options) => Promise<Section>> = {
   interface: eventInterface,
   "interface-memory": interfaceMemory,
   receiving,
+  gaps,
   memory,
   start,
   commands,

@@ -14,7 +14,7 @@ import { pumpFile, writeEvents } from "./command.ts";
 import { dispose, FILES, measureClient, OURS, PLAIN } from "./common.ts";
 
 const MIB = 1024 * 1024;
-/** The client's default bound of its queue. */
+/** The client's default bound when the targets were set; now it is 64 MiB of text. */
 const BOUND_MIB = 16;
 
 const BARE = "bare script that writes one message";

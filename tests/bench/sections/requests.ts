@@ -116,7 +116,6 @@ function targetsOf(
   const text = `of plain Deno: ${format.count(inFlight)} in flight, ${way}`;
   const full = aim === undefined ? text : `${text}, the aim is ${aim}`;
   const rate = ratioTarget(full, { atLeast }, mine, yardstick, "rate");
-  if (aim === undefined) return [rate];
   const bound = { atMost: MOST_CPU };
   return [
     rate,

@@ -9,6 +9,7 @@ import {
   type Row,
   type Section,
 } from "../section.ts";
+import { bundle } from "../../packages/bundle.ts";
 import { commandArgs } from "./command.ts";
 
 /** So many runs in a row make one sample, their shortest: most is noise. */
@@ -16,10 +17,21 @@ const RUNS = 5;
 
 const BARE = "bare script that writes one line";
 const RAISE = "raise … --quiet";
+const BUNDLE = "raise … --quiet, of `deno task bundle`";
 const IMPORT = "importing mod.ts, within a process";
 
 export async function start(options: Options): Promise<Section> {
   const server = await Server.start();
+  const folder = await Deno.makeTempDir();
+  const bundled = `${folder}/event-jsonrpc.js`;
+  await bundle(bundled);
+  const raising = [
+    "raise",
+    `jsonrpc:127.0.0.1:${server.port}`,
+    "E_PIKE_BLOCKED",
+    "ip=192.168.2.11",
+    "--quiet",
+  ];
   const runs = options.isQuick ? 1 : RUNS;
   const wall = (name: string, args: string[]): Row => ({
     name,
@@ -51,16 +63,8 @@ export async function start(options: Options): Promise<Section> {
         pathOf("clients/one_message.ts"),
         String(server.port),
       ]),
-      wall(
-        RAISE,
-        commandArgs(
-          "raise",
-          `jsonrpc:127.0.0.1:${server.port}`,
-          "E_PIKE_BLOCKED",
-          "ip=192.168.2.11",
-          "--quiet",
-        ),
-      ),
+      wall(RAISE, commandArgs(...raising)),
+      wall(BUNDLE, ["run", "--quiet", "--allow-net", bundled, ...raising]),
       {
         name: IMPORT,
         async measure() {
@@ -82,12 +86,22 @@ export async function start(options: Options): Promise<Section> {
         BARE,
         "ms",
       ),
+      ratioTarget(
+        "times the bare script: raise, of the bundle",
+        { atMost: 1.6 },
+        BUNDLE,
+        BARE,
+        "ms",
+      ),
       {
         text: "ms: importing mod.ts",
         atMost: 5,
         value: (results) => results.median(IMPORT, "ms"),
       },
     ],
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await Deno.remove(folder, { recursive: true });
+    },
   };
 }
