@@ -64,6 +64,10 @@ Deno.test("pageForHub() shows events, subscribers, destinations and failures", a
       ["E_X", "jsonrpc:10.0.0.7:8080", 60],
     ],
   );
+  const [forEver, forMinute] = state.subscribers;
+  assertEquals(forEver.expiresAt, undefined);
+  const left = forMinute.expiresAt - Date.now();
+  assert(left > 0 && left <= 60_000, `${left}`);
   const [up, down] = state.destinations;
   assertEquals([up.destination, up.state, up.delivered, up.failed], [
     "10.0.0.7:8080",
