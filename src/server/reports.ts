@@ -114,9 +114,10 @@ export class Reports {
   readonly #target: EventTarget;
   readonly #unhandled = new Set<string>();
   #hasWarnedOfLength = false;
-  /** When `#warnRarely` last warned, and how many warnings it has left out since. */
+  /** When `#warnRarely` last warned, and what it has left out since. */
   #warnedAt = -Infinity;
-  #leftOut = 0;
+  #leftOut: { message: string; more: number } | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(hooks: ReportHooks, target: EventTarget = new EventTarget()) {
     this.#hooks = hooks;
@@ -201,14 +202,22 @@ export class Reports {
 
   /** Warns of something that peers can cause, but rarely, so that no log fills up. */
   #warnRarely(message: string): void {
-    const now = performance.now();
-    if (now - this.#warnedAt < WARNING_MS) {
-      this.#leftOut++;
-      return;
-    }
-    const more = this.#leftOut;
-    this.#leftOut = 0;
-    this.#warnedAt = now;
+    const more = this.#leftOut === undefined ? 0 : this.#leftOut.more + 1;
+    this.#leftOut = { message, more };
+    if (this.#timer !== undefined) return;
+    const ms = this.#warnedAt + WARNING_MS - performance.now();
+    if (ms <= 0) this.flush();
+    else this.#timer = setTimeout(() => this.flush(), ms);
+  }
+
+  /** Warns of what was left out until now. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#leftOut === undefined) return;
+    const { message, more } = this.#leftOut;
+    this.#leftOut = undefined;
+    this.#warnedAt = performance.now();
     this.#warn(more === 0 ? message : `${message} (and ${more} more before)`);
   }
 

@@ -206,6 +206,7 @@ export class RunningServer extends TypedEventTarget<EventServerEventMap>
     }
     clearTimeout(timer);
     this.#end();
+    this.#reports.flush();
     this.#finished.resolve();
   }
 
