@@ -91,7 +91,7 @@ export async function many(
   for (let round = 0; round < rounds; round++) {
     await Promise.all([
       raisers.killAndStart(round % EACH),
-      deliverers.killAndStart((round + below(EACH)) % EACH),
+      deliverers.killAndStart(below(EACH)),
     ]);
     await progress();
     await nats.kill();
