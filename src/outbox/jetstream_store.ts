@@ -44,9 +44,6 @@ export class JetStreamStore implements EventStore {
   readonly #reader: Reader;
   readonly #room: JetStreamRoom;
   readonly #status: AsyncIterable<{ readonly type: string }>;
-  /** By this, and a number, an event is known that has no key of its own. */
-  readonly #name = crypto.randomUUID().slice(0, 13);
-  #appended = 0;
   readonly #underWay = new Set<Promise<unknown>>();
   #deliverer: JetStreamDeliverer | undefined;
   #state: "open" | "delivering" | "closed" = "open";
@@ -200,10 +197,8 @@ export class JetStreamStore implements EventStore {
     const target = await this.#targets.get(name);
     const body = encodeBody({ ...event, since: raisedAt, attempts: 0 });
     if (!await this.#room.has(target, body.length)) return "full";
-    // A key that was drawn has never been there before.
-    const id = isKeyGiven
-      ? `key ${encodeURIComponent(key)}`
-      : `${this.#name} ${++this.#appended}`;
+    // One that was drawn too: it is given when the event is raised again.
+    const id = `key ${encodeURIComponent(key)}`;
     return await target.sender.send(body, id, isKeyGiven);
   }
 

@@ -195,6 +195,8 @@ export class LocalStore implements EventStore {
     rows: readonly Row[],
     fitting: readonly Row[],
   ): Promise<readonly Appended[]> {
+    // Who is told that some found no room gives the key, and raises it again.
+    for (const row of fitting) row.isKeyGiven = true;
     const outcomes = fitting.length === 0
       ? []
       : await this.#commits.append(fitting);

@@ -53,8 +53,6 @@ class MemoryTable implements Table {
 
   claim(): void {}
 
-  release(): void {}
-
   append(rows: readonly Row[]): readonly Row[] {
     return rows.filter((row) => {
       if (row.isKeyGiven) {

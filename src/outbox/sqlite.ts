@@ -15,7 +15,7 @@ import {
   LOG_BYTES,
 } from "./sqlite_disk.ts";
 import { FileLock } from "./sqlite_lock.ts";
-import { APPLICATION_ID, SCHEMA, VERSION } from "./sqlite_rows.ts";
+import { APPLICATION_ID, LAST_SCHEMA, SCHEMA, VERSION } from "./sqlite_rows.ts";
 import { salvage } from "./sqlite_salvage.ts";
 import { SqliteTable } from "./sqlite_table.ts";
 import type { EventStore } from "./store.ts";
@@ -229,7 +229,11 @@ function setUp(database: Database, path: string): void {
       "trusted_schema = OFF",
     ]
   ) database.prepare(`PRAGMA ${setting}`).all();
-  if (!isNew) return;
+  if (isNew) makeTables(database);
+  database.prepare(LAST_SCHEMA).run();
+}
+
+function makeTables(database: Database): void {
   database.prepare("BEGIN IMMEDIATE").run();
   try {
     // Another process may have come first.

@@ -55,6 +55,18 @@ PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${VERSION};
 `;
 
+/**
+ * The highest number that was given to an event which is removed, so that none
+ * is given twice. It is noted with the removal: to keep an event costs no more.
+ * Files that were made before are without it.
+ */
+export const LAST_SCHEMA =
+  "CREATE TABLE IF NOT EXISTS last(only INTEGER PRIMARY KEY, seq INTEGER NOT NULL)";
+
+/** The highest number of what is kept, or was noted. */
+export const LAST_SEQ =
+  "max(coalesce((SELECT max(seq) FROM events), 0), coalesce((SELECT seq FROM last), 0))";
+
 /** The columns that a new event fills. */
 export const COLUMNS: readonly string[] = [
   "seq",

@@ -48,6 +48,7 @@ export function salvage(
       const events = copyEvents(damaged, database);
       const subscriptions = copySubscriptions(damaged, database);
       copyKeys(damaged, database);
+      copyLast(damaged, database);
       database.prepare("COMMIT").run();
       return { database, events, subscriptions, movedTo };
     } catch (error) {
@@ -135,6 +136,11 @@ function copyKeys(from: Database, to: Database): void {
   for (const row of readAll(from, "SELECT * FROM seen")) {
     seen.run(row["name"]!, row["text"]!, row["until"]!);
   }
+}
+
+function copyLast(from: Database, to: Database): void {
+  const insert = to.prepare("INSERT INTO last VALUES (1, ?)");
+  for (const { seq } of readAll(from, "SELECT seq FROM last")) insert.run(seq!);
 }
 
 /** What a query gives; nothing if it cannot be read. */

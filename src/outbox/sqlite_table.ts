@@ -11,7 +11,13 @@ import { SqliteConnection } from "./sqlite_connection.ts";
 import { type Disk, isFull } from "./sqlite_disk.ts";
 import type { FileLock } from "./sqlite_lock.ts";
 import { SqliteNotes } from "./sqlite_notes.ts";
-import { COLUMNS, conditionOf, pushValues, readRow } from "./sqlite_rows.ts";
+import {
+  COLUMNS,
+  conditionOf,
+  LAST_SEQ,
+  pushValues,
+  readRow,
+} from "./sqlite_rows.ts";
 import type { EventFilter } from "./store.ts";
 import type { Change, Count, Table } from "./table.ts";
 
@@ -75,7 +81,7 @@ export class SqliteTable implements Table {
     disk.prepare();
     const [last] = this.#connection.all(
       "read events",
-      "SELECT max((SELECT coalesce(max(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM keys)) AS seq",
+      `SELECT max(${LAST_SEQ}, (SELECT coalesce(max(seq), 0) FROM keys)) AS seq`,
     );
     this.#nextSeq = Number(last?.["seq"]) + 1;
     try {
@@ -84,10 +90,6 @@ export class SqliteTable implements Table {
       );
       this.#forgetKeys();
     } catch { /* the disk may be full; what is kept can be delivered */ }
-  }
-
-  release(): void {
-    this.#parts.lock.release();
   }
 
   append(rows: readonly Row[]): readonly Row[] {
@@ -167,7 +169,11 @@ export class SqliteTable implements Table {
   }
 
   drop(filter: EventFilter): number {
-    const count = this.#inChunks(filter, "DELETE FROM events");
+    const count = this.#inChunks(filter, "DELETE FROM events", () => {
+      this.#connection.sql(
+        `INSERT OR REPLACE INTO last SELECT 1, ${LAST_SEQ}`,
+      ).run();
+    });
     this.#parts.disk.removed(count);
     return count;
   }
@@ -260,6 +266,8 @@ export class SqliteTable implements Table {
     for (const change of changes) {
       const { seq, attempts, lastError = null } = change.row;
       if (change.kind === "done") {
+        // Of all others, a higher one is there or was noted.
+        if (seq === this.#nextSeq - 1) this.#noteLast(seq);
         const { changes } = this.#connection.sql(
           "DELETE FROM events WHERE seq = ?",
         ).run(
@@ -283,6 +291,10 @@ export class SqliteTable implements Table {
     return isAll;
   }
 
+  #noteLast(seq: number): void {
+    this.#connection.sql("INSERT OR REPLACE INTO last VALUES (1, ?)").run(seq);
+  }
+
   #setDamagedAside(found: readonly { row: Row }[]): void {
     for (const { row } of found) {
       this.#connection.sql("UPDATE events SET refusal = ? WHERE seq = ?")
@@ -296,7 +308,11 @@ export class SqliteTable implements Table {
     );
   }
 
-  #inChunks(filter: EventFilter, action: string): number {
+  #inChunks(
+    filter: EventFilter,
+    action: string,
+    before: () => void = () => {},
+  ): number {
     const { sql, values } = conditionOf(filter);
     const statement = this.#connection.sql(
       `${action} WHERE seq IN (SELECT seq FROM events WHERE ${sql} LIMIT ${CHUNK})`,
@@ -305,6 +321,7 @@ export class SqliteTable implements Table {
     for (;;) {
       let count = 0;
       this.#connection.write("change events", () => {
+        before();
         count = Number(statement.run(...values).changes);
       });
       total += count;

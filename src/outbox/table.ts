@@ -50,8 +50,6 @@ export interface Table {
   hasChanged(): boolean;
   /** Claims the right to append and to deliver; throws if another process has it. */
   claim(): void;
-  /** Gives that right back. */
-  release(): void;
   /**
    * Stores rows after all others and gives them their places, safe from a power
    * cut. Returns those that are stored; the rest was known.

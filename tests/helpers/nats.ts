@@ -11,25 +11,24 @@ export function findNatsServer(): Promise<string | undefined> {
 export class NatsServer implements AsyncDisposable {
   readonly #command: string;
   readonly #folder: string;
-  readonly #args: string[];
   #child: Deno.ChildProcess;
   /** The port that it listens at, also after it was started again. */
   port = 0;
 
-  private constructor(command: string, folder: string, args: string[]) {
+  private constructor(command: string, folder: string) {
     this.#command = command;
     this.#folder = folder;
-    this.#args = args;
     this.#child = this.#spawn();
   }
 
-  /** Starts one; resolves when it listens. */
-  static async start(
-    command: string,
-    args: string[] = [],
-  ): Promise<NatsServer> {
+  /**
+   * Starts one, with what stands in its file of configuration; resolves when it
+   * listens.
+   */
+  static async start(command: string, config = ""): Promise<NatsServer> {
     const folder = await Deno.makeTempDir({ prefix: "nats-" });
-    const server = new NatsServer(command, folder, args);
+    await Deno.writeTextFile(`${folder}/config`, config);
+    const server = new NatsServer(command, folder);
     await server.#listens();
     return server;
   }
@@ -71,7 +70,7 @@ export class NatsServer implements AsyncDisposable {
         ...["--addr", "127.0.0.1", "--port", String(this.port || -1)],
         ...["--ports_file_dir", this.#folder],
         ...["--log", `${this.#folder}/log`],
-        ...this.#args,
+        ...["--config", `${this.#folder}/config`],
       ],
       stdin: "null",
       stdout: "null",

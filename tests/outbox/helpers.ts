@@ -59,6 +59,19 @@ export function noting(
   };
 }
 
+/** Resolves when there have been so many events of this type. */
+export function times(
+  count: number,
+  target: EventTarget,
+  type: string,
+): Promise<void> {
+  return new Promise((resolve) =>
+    target.addEventListener(type, () => {
+      if (--count === 0) resolve();
+    })
+  );
+}
+
 /** Resolves to the detail of the next event of this type. */
 export function next<T>(
   target: EventTarget,

@@ -8,14 +8,23 @@ export interface Arrival {
   run: number;
 }
 
+/**
+ * How long its clients wait for a response. Not long: they are to give up before
+ * they are killed.
+ */
+export const TIMEOUT_MS = 60;
+
 const encoder = new TextEncoder();
 
 /**
  * A server that confirms most requests; others it answers late, twice, with an
- * error, or not at all; and now and then it is gone for a while.
+ * error, or not at all, with or without the connection's end; and now and then
+ * it is gone for a while.
  */
 export class MadServer implements AsyncDisposable {
   readonly arrivals: Arrival[] = [];
+  /** The numbers of those that were answered, by a result or an error. */
+  readonly answered = new Set<number>();
   /** Those that were confirmed at once, and by nothing else. */
   readonly confirmed: Arrival[] = [];
   readonly port: number;
@@ -80,11 +89,12 @@ export class MadServer implements AsyncDisposable {
   #respond(conn: Deno.Conn, id: number, arrival: Arrival): void {
     const result = JSON.stringify({ jsonrpc: "2.0", id, result: true });
     const send = (text: string) => {
+      this.answered.add(arrival.n);
       conn.write(encoder.encode(text)).catch(() => {});
     };
     switch (this.isMad ? this.#below(60) : 59) {
       case 0: // late
-        return this.#after(350, () => send(result));
+        return this.#after(TIMEOUT_MS + 20, () => send(result));
       case 1: // twice
         return send(result + result);
       case 2: { // an error
@@ -92,8 +102,10 @@ export class MadServer implements AsyncDisposable {
         return send(JSON.stringify({ jsonrpc: "2.0", id, error }));
       }
       case 3: // not at all
+        return;
+      case 4: // nor any other of the connection
         return this.#end(conn);
-      case 4: // and gone for a while
+      case 5: // and gone for a while
         this.#die();
         return this.#after(this.#below(60), () => this.#comeBack());
       default:

@@ -10,6 +10,7 @@
 
 import { EventInterface } from "../../mod.ts";
 import { Outbox, StoreError } from "../../src/outbox/mod.ts";
+import { TIMEOUT_MS } from "./mad_server.ts";
 import { CLIENTS, openJetStream } from "./nats_clients.ts";
 import { say, sayAllOf } from "./say.ts";
 
@@ -25,7 +26,7 @@ if (role === "deliver") {
   const events = new EventInterface({ syncMode: true });
   const outbox = new Outbox(store, events, {
     window: Number(number),
-    timeoutMs: 300,
+    timeoutMs: TIMEOUT_MS,
     minDelayMs: 5,
     maxDelayMs: 40,
   });

@@ -21,9 +21,9 @@ import {
   type OutboxOptions,
   StoreError,
 } from "../../src/outbox/mod.ts";
-import { collect, Folder, next, noting } from "./helpers.ts";
+import { fakeServer } from "../../src/testing/mod.ts";
+import { collect, Folder, next, noting, times } from "./helpers.ts";
 import { KINDS } from "./kinds.ts";
-import { until } from "../helpers/until.ts";
 
 const SYNC = { syncMode: true, timeoutMs: 10_000 };
 const FAST: OutboxOptions = { minDelayMs: 1, maxDelayMs: 5 };
@@ -100,19 +100,39 @@ for (const { name, open, ignore } of KINDS) {
   });
 
   test("keeps the order when a server is late, or ends the connection", async (folder) => {
-    await using server = noting((count) =>
-      count % 3 === 0
-        ? new Promise((resolve) => setTimeout(resolve, 400))
-        : true
-    );
+    await using server = fakeServer((_, index) => {
+      const fate = ["answer", "late", "end"][index % 3];
+      if (fate === "end") return { close: "before" };
+      return { result: true, afterMs: fate === "late" ? 400 : 0 };
+    });
     await using store = await open(folder);
     await using client = new EventClient(server.socket, SYNC);
     await using outbox = new Outbox(store, client, { ...FAST, timeoutMs: 150 });
     for (const n of range(8)) await outbox.raise("E_X", { n });
     await outbox.flush();
-    const numbers = server.numbers() as number[];
+    const numbers = server.requests
+      .map(({ params }) => (params as { n: number }).n);
     assertEquals([...new Set(numbers)], range(8));
     assertEquals(numbers.toSorted((a, b) => a - b), numbers);
+    // What was not answered comes again, before all others.
+    for (const [index, n] of numbers.entries()) {
+      if (index % 3 !== 0) assertEquals(numbers[index + 1], n);
+    }
+  });
+
+  test("waits twice as long each time, up to the bound", async (folder) => {
+    await using store = await open(folder);
+    await using client = new EventClient(deadSocket(), SYNC);
+    await using outbox = new Outbox(store, client, FAST);
+    const delays: number[] = [];
+    const enough = new Promise<void>((resolve) =>
+      outbox.addEventListener("postponed", ({ detail }) => {
+        if (delays.push(detail.delayMs) === 5) resolve();
+      })
+    );
+    await outbox.raise("E_X");
+    await enough;
+    assertEquals(delays.slice(0, 5), [1, 2, 4, 5, 5]);
   });
 
   test("sets aside what the server answers with an error", async (folder) => {
@@ -195,9 +215,15 @@ for (const { name, open, ignore } of KINDS) {
     const dead = deadSocket();
     const virtual = `virtual:FAILOVER ${dead} ${two.socket}`;
     await using store = await open(folder);
+    const all = Promise.withResolvers<void>();
+    let delivered = 0;
+    const note = () => {
+      if (++delivered === 8) all.resolve();
+    };
     {
       await using events = new EventInterface(SYNC);
       await using outbox = new Outbox(store, events, FAST);
+      outbox.addEventListener("delivered", note);
       await outbox.subscribe("E_X", one.socket);
       await outbox.subscribe("E_X", virtual, { expire: 1000 });
       await outbox.subscribe("E_X", dead);
@@ -210,6 +236,7 @@ for (const { name, open, ignore } of KINDS) {
     }
     await using events = new EventInterface(SYNC);
     await using outbox = new Outbox(store, events, FAST);
+    outbox.addEventListener("delivered", note);
     await outbox.ready;
     assertEquals(
       events.subscribers().map(({ event, socket, expire }) => [
@@ -224,9 +251,7 @@ for (const { name, open, ignore } of KINDS) {
       ].sort(),
     );
     await outbox.raise("E_X", { n: 3 });
-    while ((await outbox.stats()).kept > 4) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await all.promise;
     assertEquals(one.numbers(), range(4));
     assertEquals(two.numbers(), range(4));
     const { targets } = await outbox.stats();
@@ -244,12 +269,12 @@ for (const { name, open, ignore } of KINDS) {
     await using outbox = new Outbox(store, events, FAST);
     await outbox.subscribe("E_X", server.socket);
     await outbox.subscribe("E_X", dead);
+    const two = times(2, outbox, "delivered");
     await outbox.raise("E_X", { n: 0 });
     await outbox.raise("E_X", { n: 1 });
-    while ((await outbox.stats()).delivered < 2) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await two;
     const full = next<{ target: string }>(outbox, "full");
+    const third = times(1, outbox, "delivered");
     const error = await assertRejects(
       () => outbox.raise("E_X", { n: 2 }),
       OutboxFullError,
@@ -259,11 +284,10 @@ for (const { name, open, ignore } of KINDS) {
     assertEquals(error.targets, [dead]);
     assertEquals((await full).target, dead);
     // By its key it is stored for those only that it is missing for.
+    await third;
     await store.drop({ target: dead });
     await outbox.raise("E_X", { n: 2 }, { key: error.key });
-    while ((await outbox.stats()).delivered < 3) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    assertEquals((await outbox.stats()).known, 1);
     assertEquals((await outbox.stats()).kept, 1);
   });
 
@@ -498,12 +522,18 @@ Deno.test("Outbox tells when the store fails, and flush() rejects", async () => 
 Deno.test("Outbox closes though the store cannot note what is done", async () => {
   await using server = noting();
   await using store = memoryStore();
-  const full = changed(store, { done: () => new Promise(() => {}) });
+  const asked = Promise.withResolvers<void>();
+  const full = changed(store, {
+    done() {
+      asked.resolve();
+      return new Promise(() => {});
+    },
+  });
   await using client = new EventClient(server.socket, SYNC);
   const outbox = new Outbox(full, client);
   await outbox.raise("E_X", { n: 1 });
   await outbox.raise("E_X", { n: 2 });
-  await until(() => server.seen.length !== 0);
+  await asked.promise;
   await outbox.close();
   assertEquals(server.numbers(), [1]);
 });

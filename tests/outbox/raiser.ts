@@ -9,6 +9,7 @@
 
 import { EventInterface } from "../../mod.ts";
 import { openSqlite, Outbox } from "../../src/outbox/mod.ts";
+import { TIMEOUT_MS } from "./mad_server.ts";
 import { say, sayAllOf } from "./say.ts";
 
 const [path, firstText, windowText, ...ports] = Deno.args;
@@ -18,7 +19,7 @@ const store = openSqlite(path, { onWarning: (message) => say(message) });
 const events = new EventInterface({ syncMode: true });
 const outbox = new Outbox(store, events, {
   window: Number(windowText),
-  timeoutMs: 300,
+  timeoutMs: TIMEOUT_MS,
   minDelayMs: 5,
   maxDelayMs: 40,
 });

@@ -53,6 +53,49 @@ Deno.test("openSqlite() keeps what was stored, for the next process", async () =
   assertEquals(await takeAll(store), ['{"n":0}', '{"n":1}', '{"n":2}']);
 });
 
+Deno.test("openSqlite() gives no id twice, whatever was removed before", async () => {
+  const remove: [string, (store: EventStore) => Promise<unknown>][] = [
+    ["delivered", takeAll],
+    ["dropped", (store) => store.drop()],
+    ["dropped from the end", async (store) => {
+      for (const { id } of (await collect(store.list())).reverse()) {
+        await store.drop({ ids: [id] });
+      }
+    }],
+    ["dropped, then none", async (store) => {
+      await store.drop();
+      await store.drop();
+    }],
+    ["delivered from the end", async (store) => {
+      const deliverer = await store.deliver({ window: 9, onTarget() {} });
+      const events = await deliverer.take(TARGET, 9, never);
+      for (const event of events.toReversed()) await deliverer.done(event);
+    }],
+  ];
+  for (const [how, act] of remove) {
+    for (const isOld of [false, true]) {
+      using folder = new Folder();
+      const ids: string[] = [];
+      for (let n = 0; n < 4; n++) {
+        if (n > 0) { // by a process that did not append them
+          await using store = openSqlite(folder.file());
+          await act(store);
+        }
+        if (isOld && n === 0) {
+          openSqlite(folder.file()).close();
+          const database = openDatabase(folder.file());
+          database.exec("DROP TABLE last"); // files were without it
+          database.close();
+        }
+        await using store = openSqlite(folder.file());
+        await store.append([newEvent(2 * n), newEvent(2 * n + 1)]);
+        for (const { id } of await collect(store.list())) ids.push(id);
+      }
+      assertEquals(ids, ["1", "2", "3", "4", "5", "6", "7", "8"], how);
+    }
+  }
+});
+
 Deno.test("openSqlite() forgets a given key after its time, unless it is kept", async () => {
   using folder = new Folder();
   const options = { rememberKeysMs: 0 };
@@ -255,6 +298,7 @@ Deno.test("openSqlite() says what it could read of a damaged file", async () => 
     await store.append(
       Array.from({ length: 100 }, (_, n) => newEvent(n, { params })),
     );
+    await store.drop({ ids: ["100"] });
     await store.subscribe({ event: "E_X", socket: TARGET });
   }
   const bytes = Deno.readFileSync(path);
@@ -273,6 +317,8 @@ Deno.test("openSqlite() says what it could read of a damaged file", async () => 
   );
   assert(Deno.statSync(`${path}-damaged`).size === bytes.length);
   await store.append([newEvent(0)]);
+  const { id } = (await collect(store.list())).at(-1)!;
+  assertEquals(id, "101"); // no id comes again
   await store.close();
   const { store: again, warnings: none } = openQuietly(path);
   assertEquals(none, []);

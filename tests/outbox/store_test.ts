@@ -302,7 +302,10 @@ for (const { name, open, ignore, isShared = false } of KINDS) {
     const large = newEvent(0, { params: `["${"x".repeat(1000)}"]` });
     const half = newEvent(1, { params: `["${"x".repeat(500)}"]` });
     assertEquals(
-      await store.append([large, half, half, { ...half, target: OTHER }]),
+      await store.append([large, half, { ...half, key: "k" }, {
+        ...half,
+        target: OTHER,
+      }]),
       ["full", "stored", "full", "stored"],
     );
     const [{ bytes }] = await store.stats();
